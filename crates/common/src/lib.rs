@@ -1,0 +1,1 @@
+//! What the services exchange: ids, messages, states and profiles. No I/O.

@@ -1,0 +1,1 @@
+//! A connection pool on SQLite or PostgreSQL behind one SQL, with migrations.

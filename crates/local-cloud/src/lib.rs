@@ -1,0 +1,1 @@
+//! A durable S3, SQS and SNS for one machine.

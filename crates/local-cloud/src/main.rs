@@ -1,0 +1,2 @@
+//! A durable S3, SQS and SNS for one machine.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The SQS consumer loop and its contract, and the outbox relay.

@@ -1,0 +1,1 @@
+//! Checks AWS Signature Version 4 on the server side.

@@ -1,0 +1,1 @@
+//! Each user own unread notices: counted, paged, pushed.

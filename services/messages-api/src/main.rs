@@ -1,0 +1,2 @@
+//! Each user own unread notices: counted, paged, pushed.
+fn main() {}

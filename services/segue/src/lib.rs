@@ -1,0 +1,1 @@
+//! One binary that runs everything, provisions resources and issues local tokens.

@@ -1,0 +1,2 @@
+//! One binary that runs everything, provisions resources and issues local tokens.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Turns each transcode request into exactly one transcode job.

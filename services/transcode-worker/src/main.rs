@@ -1,0 +1,2 @@
+//! Turns each transcode request into exactly one transcode job.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The Elastic Transcoder API, with ffmpeg behind it.

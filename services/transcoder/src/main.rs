@@ -1,0 +1,2 @@
+//! The Elastic Transcoder API, with ffmpeg behind it.
+fn main() {}

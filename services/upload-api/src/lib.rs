@@ -1,0 +1,1 @@
+//! Takes files, streams them to S3 and keeps each file state.

@@ -1,0 +1,2 @@
+//! Takes files, streams them to S3 and keeps each file state.
+fn main() {}
