@@ -1,0 +1,139 @@
+//! Each message that crosses a queue or topic: tagged by `kind`, versioned by `v`.
+//!
+//! Readers ignore members that they do not know; a change that an old reader would misread gets a new `v`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::{FileId, FileState, Filename, OutputState, Profile, Timestamp, UserId};
+
+/// The version of a message, always 1 so far. Another number fails to decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct V1;
+
+impl Serialize for V1 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(1)
+    }
+}
+
+impl<'de> Deserialize<'de> for V1 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            1 => Ok(Self),
+            other => Err(D::Error::custom(format_args!("version {other} is not known, only 1"))),
+        }
+    }
+}
+
+/// What lies on the wire: the tag tells which message it is.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Wire<'a> {
+    TranscodeRequest(Cow<'a, TranscodeRequest>),
+    TranscodeResult(Cow<'a, TranscodeResult>),
+}
+
+/// A body that is not the message that its reader expects.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Not JSON, a member is missing or malformed, or the kind or version is unknown.
+    #[error("not a readable message: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// A message of another kind than this queue carries.
+    #[error("a message of another kind than expected")]
+    Kind,
+}
+
+macro_rules! message {
+    ($name:ident) => {
+        impl $name {
+            /// The message as JSON text.
+            #[must_use]
+            pub fn encode(&self) -> String {
+                // A struct of strings and numbers always has a JSON form.
+                serde_json::to_string(&Wire::$name(Cow::Borrowed(self))).expect("a message of text and numbers")
+            }
+
+            /// Reads a message from JSON text.
+            pub fn decode(body: &str) -> Result<Self, DecodeError> {
+                match serde_json::from_str(body)? {
+                    Wire::$name(message) => Ok(message.into_owned()),
+                    _ => Err(DecodeError::Kind),
+                }
+            }
+        }
+    };
+}
+
+message!(TranscodeRequest);
+message!(TranscodeResult);
+
+/// Asks for one transcode job. From upload-api, on the queue `transcode-requests`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TranscodeRequest {
+    /// The message's version.
+    pub v: V1,
+    /// The file; a second request for the same file makes no second job.
+    pub file_id: FileId,
+    /// Who is told of the outcome.
+    pub owner: UserId,
+    /// What the owner called the file.
+    pub filename: Filename,
+    /// What to make of it.
+    pub profile: Profile,
+    /// The object to read, in the pipeline's input bucket.
+    pub input_key: String,
+    /// What the keys of all outputs begin with; it ends in `/`.
+    pub output_prefix: String,
+}
+
+/// One real change of a job. From notification-ingest, on the topic `results`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TranscodeResult {
+    /// The message's version.
+    pub v: V1,
+    /// The transcoder's job.
+    pub job_id: String,
+    /// The file that was transcoded.
+    pub file_id: FileId,
+    /// Who owns it.
+    pub owner: UserId,
+    /// What the owner called it.
+    pub filename: Filename,
+    /// What became of it: `transcoding`, `complete`, `error` or `canceled`.
+    pub state: FileState,
+    /// Each output so far.
+    pub outputs: Vec<OutputResult>,
+    /// Why the job failed, when it did.
+    pub error: Option<ResultError>,
+    /// When the event was accepted.
+    pub at: Timestamp,
+}
+
+/// One output of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputResult {
+    /// The object's whole key.
+    pub key: String,
+    /// The preset that makes it.
+    pub preset_id: String,
+    /// Where it is.
+    pub state: OutputState,
+    /// Its length, in milliseconds, once known.
+    pub duration_ms: Option<i64>,
+    /// Its size, in bytes, once known.
+    pub size: Option<i64>,
+    /// Why it failed, when it did.
+    pub error: Option<ResultError>,
+}
+
+/// Why a job or an output failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResultError {
+    /// The transcoder's error code, for instance 4000.
+    pub code: u32,
+    /// A sentence for the owner.
+    pub message: String,
+}

@@ -1,0 +1,30 @@
+//! The committed sample of each message decodes, and encodes to the same JSON again.
+
+use common::{TranscodeRequest, TranscodeResult};
+use serde_json::Value;
+
+const REQUEST: &str = include_str!("fixtures/transcode_request.json");
+const RESULT: &str = include_str!("fixtures/transcode_result.json");
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn transcode_request() {
+    let message = TranscodeRequest::decode(REQUEST).unwrap();
+    assert_eq!(json(&message.encode()), json(REQUEST));
+}
+
+#[test]
+fn transcode_result() {
+    let message = TranscodeResult::decode(RESULT).unwrap();
+    assert_eq!(json(&message.encode()), json(RESULT));
+}
+
+#[test]
+fn another_kind_or_version_is_refused() {
+    assert!(TranscodeRequest::decode(RESULT).is_err());
+    assert!(TranscodeResult::decode(&RESULT.replace("\"v\": 1", "\"v\": 2")).is_err());
+    assert!(TranscodeResult::decode("{").is_err());
+}
