@@ -1,1 +1,29 @@
 //! A durable S3, SQS and SNS for one machine.
+//!
+//! Object content lies in plain files, everything else in one SQLite database, all of it under one
+//! data directory. An answer is given only after what it confirms would survive a crash.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use local_cloud::{LocalCloud, Settings};
+//!
+//! let cloud = LocalCloud::open(Settings::new("./data/aws"))?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:4566").await?;
+//! axum::serve(listener, cloud.router()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod context;
+mod credentials;
+mod open;
+mod s3;
+mod server;
+mod sns;
+mod sqs;
+mod store;
+
+pub use credentials::{AccessKey, BadAccessKey};
+pub use open::{LocalCloud, OpenError, Settings};
+
+pub(crate) use context::Context;

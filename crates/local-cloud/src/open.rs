@@ -1,0 +1,148 @@
+//! Opening a data directory.
+
+use std::{
+    fs::{self, DirBuilder, File, TryLockError},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    Context,
+    credentials::{AccessKey, Credentials},
+    s3::{self, S3},
+    server,
+    sns::{self, Sns},
+    sqs::{self, Sqs},
+    store::{Store, StoreError},
+};
+
+/// What a [`LocalCloud`] needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where everything is kept; made, for the owner alone, when it is not there.
+    pub data_dir: PathBuf,
+    /// The one region there is.
+    pub region: String,
+    /// The account in ARNs and queue URLs.
+    pub account: String,
+    /// The keys that may sign requests; empty means one of its own, made at the first start.
+    pub access_keys: Vec<AccessKey>,
+    /// Where clients reach this process; used in queue URLs and for the signing certificate.
+    pub public_endpoint: String,
+}
+
+impl Settings {
+    /// The defaults over a data directory.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            region: "us-east-1".to_owned(),
+            account: "000000000000".to_owned(),
+            access_keys: Vec::new(),
+            public_endpoint: "http://127.0.0.1:4566".to_owned(),
+        }
+    }
+}
+
+/// Why a data directory could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// A file or directory could not be made, read or written.
+    #[error("{}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What went wrong with it.
+        #[source]
+        source: io::Error,
+    },
+    /// The database could not be opened.
+    #[error("the database could not be opened")]
+    Store(#[from] StoreError),
+}
+
+/// An open data directory. It is locked for as long as this or a router made from it lives.
+pub struct LocalCloud {
+    context: Arc<Context>,
+    services: server::Services,
+}
+
+impl LocalCloud {
+    /// Opens the data directory, makes what is missing and clears up after a crash.
+    pub fn open(settings: Settings) -> Result<Self, OpenError> {
+        let dir = settings.data_dir;
+        make_private(&dir)?;
+        let lock = lock(&dir)?;
+        let credentials_file = dir.join("credentials.json");
+        let credentials =
+            Credentials::open(settings.access_keys, &credentials_file).map_err(io_error(&credentials_file))?;
+        let schema = [s3::SCHEMA, sqs::SCHEMA, sns::SCHEMA].join("\n");
+        let store = Store::open(&dir.join("local-cloud.db"), &schema)?;
+        let objects = dir.join("objects");
+        s3::prepare(&store, &objects).map_err(io_error(&objects))?;
+        let context = Arc::new(Context {
+            store,
+            region: settings.region,
+            account: settings.account,
+            public_endpoint: settings.public_endpoint.trim_end_matches('/').to_owned(),
+            data_dir: dir,
+            credentials,
+            _lock: lock,
+        });
+        let sqs = Arc::new(Sqs::new(context.clone()));
+        let services = server::Services {
+            s3: Arc::new(S3::new(context.clone())),
+            sns: Arc::new(Sns::new(context.clone(), sqs.clone())),
+            sqs,
+        };
+        Ok(Self { context, services })
+    }
+
+    /// All services on one endpoint.
+    pub fn router(&self) -> axum::Router {
+        server::router(self.services.clone())
+    }
+
+    /// The keys that are accepted; the first is the one in [`Self::exports`].
+    pub fn access_keys(&self) -> &[AccessKey] {
+        self.context.credentials.keys()
+    }
+
+    /// Lines for a shell, after which an AWS SDK or the AWS CLI speaks to this process.
+    pub fn exports(&self) -> String {
+        let context = &self.context;
+        let mut lines = String::new();
+        if let Some(key) = self.access_keys().first() {
+            lines = format!("export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\n", key.id, key.secret);
+        }
+        lines + &format!("export AWS_REGION={}\nexport AWS_ENDPOINT_URL={}\n", context.region, context.public_endpoint)
+    }
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { path, source }
+}
+
+fn make_private(dir: &Path) -> Result<(), OpenError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io_error(dir))
+}
+
+/// Two processes over one directory would each sweep away what the other is writing.
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let path = dir.join("lock");
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(io_error(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
+    }
+}

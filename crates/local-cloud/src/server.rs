@@ -1,0 +1,117 @@
+//! One endpoint for all services.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, Method, Uri, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{s3::S3, sns::Sns, sqs::Sqs};
+
+/// The services behind the endpoint.
+#[derive(Clone)]
+pub(crate) struct Services {
+    pub(crate) s3: Arc<S3>,
+    pub(crate) sqs: Arc<Sqs>,
+    pub(crate) sns: Arc<Sns>,
+}
+
+/// Which of them a request is for.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    Health,
+    Sqs,
+    Sns,
+    S3,
+}
+
+/// SQS and SNS messages are at most 1 MiB, and their encoding can double that.
+const MESSAGE_BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+pub(crate) fn router(services: Services) -> Router {
+    Router::new().fallback(dispatch).with_state(services)
+}
+
+async fn dispatch(State(services): State<Services>, request: Request) -> Response {
+    match target(request.method(), request.uri(), request.headers()) {
+        Target::Health => "ok\n".into_response(),
+        Target::Sqs => services.sqs.call(bounded(request)).await,
+        Target::Sns => services.sns.call(bounded(request)).await,
+        Target::S3 => services.s3.call(request).await,
+    }
+}
+
+/// Reading past the limit is an error in the body, which the services answer as too large.
+fn bounded(request: Request) -> Request {
+    request.map(|body| Body::new(http_body_util::Limited::new(body, MESSAGE_BODY_LIMIT)))
+}
+
+fn target(method: &Method, uri: &Uri, headers: &HeaderMap) -> Target {
+    let path = uri.path();
+    if method == Method::GET && path.starts_with("/SimpleNotificationService-") && path.ends_with(".pem") {
+        return Target::Sns;
+    }
+    let json_target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    if json_target.is_some_and(|target| target.starts_with("AmazonSQS.")) {
+        return Target::Sqs;
+    }
+    match scope_service(uri, headers) {
+        Some("sqs") => Target::Sqs,
+        Some("sns") => Target::Sns,
+        None if path == "/healthz" => Target::Health,
+        _ => Target::S3,
+    }
+}
+
+/// The service in the credential scope `ID/date/region/service/aws4_request`, which a header or,
+/// in a presigned URL, the query carries (AWS Signature Version 4).
+fn scope_service<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let scope = authorization.and_then(|value| value.split_once("Credential=")).map(|(_, rest)| rest);
+    if let Some(scope) = scope {
+        return scope.split([',', ' ']).next()?.rsplit('/').nth(1);
+    }
+    let query = uri.query()?;
+    let scope = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Credential="))?;
+    let mut parts = scope.rsplit('/').flat_map(|part| part.rsplit("%2F"));
+    parts.nth(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::HeaderName::from_static(name), value.parse().unwrap())])
+    }
+
+    fn signed(service: &str) -> HeaderMap {
+        let value = format!(
+            "AWS4-HMAC-SHA256 Credential=ID/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        headers("authorization", &value)
+    }
+
+    fn get(uri: &str, headers: &HeaderMap) -> Target {
+        target(&Method::GET, &uri.parse().unwrap(), headers)
+    }
+
+    #[test]
+    fn a_request_goes_to_its_service() {
+        let none = HeaderMap::new();
+        assert_eq!(get("/SimpleNotificationService-0a.pem", &none), Target::Sns);
+        assert_eq!(get("/", &headers("x-amz-target", "AmazonSQS.SendMessage")), Target::Sqs);
+        assert_eq!(get("/", &signed("sqs")), Target::Sqs);
+        assert_eq!(get("/", &signed("sns")), Target::Sns);
+        assert_eq!(get("/", &signed("s3")), Target::S3);
+        assert_eq!(get("/healthz", &none), Target::Health);
+        assert_eq!(get("/healthz", &signed("s3")), Target::S3);
+        assert_eq!(get("/bucket/key", &none), Target::S3);
+        assert_eq!(get("/?X-Amz-Credential=ID%2F20260101%2Fus-east-1%2Fsns%2Faws4_request&a=b", &none), Target::Sns);
+        assert_eq!(get("/b/k?X-Amz-Credential=ID/20260101/us-east-1/s3/aws4_request", &none), Target::S3);
+    }
+}
