@@ -1,6 +1,6 @@
 //! What the three services share.
 
-use std::{fs::File, path::PathBuf};
+use std::path::PathBuf;
 
 use crate::{credentials::Credentials, store::Store};
 
@@ -18,6 +18,4 @@ pub(crate) struct Context {
     pub(crate) data_dir: PathBuf,
     /// The access keys that may sign requests.
     pub(crate) credentials: Credentials,
-    /// Held, not read: one process per data directory.
-    pub(crate) _lock: File,
 }

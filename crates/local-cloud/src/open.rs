@@ -6,6 +6,8 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use crate::{
@@ -17,6 +19,10 @@ use crate::{
     sqs::{self, Sqs},
     store::{Store, StoreError},
 };
+
+/// How often, and how far apart, a lock is tried for.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// What a [`LocalCloud`] needs to know.
 #[derive(Clone, Debug)]
@@ -82,7 +88,7 @@ impl LocalCloud {
         let credentials =
             Credentials::open(settings.access_keys, &credentials_file).map_err(io_error(&credentials_file))?;
         let schema = [s3::SCHEMA, sqs::SCHEMA, sns::SCHEMA].join("\n");
-        let store = Store::open(&dir.join("local-cloud.db"), &schema)?;
+        let store = Store::open(&dir.join("local-cloud.db"), &schema, lock)?;
         let objects = dir.join("objects");
         s3::prepare(&store, &objects).map_err(io_error(&objects))?;
         let context = Arc::new(Context {
@@ -92,7 +98,6 @@ impl LocalCloud {
             public_endpoint: settings.public_endpoint.trim_end_matches('/').to_owned(),
             data_dir: dir,
             credentials,
-            _lock: lock,
         });
         let sqs = Arc::new(Sqs::new(context.clone()));
         let services = server::Services {
@@ -140,9 +145,14 @@ fn make_private(dir: &Path) -> Result<(), OpenError> {
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join("lock");
     let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(io_error(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
+    // The writer thread of a process that is just ending, or of a `LocalCloud` just dropped here,
+    // holds the lock until its last write is done.
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(OpenError::Io { path, source }),
+        }
     }
+    Err(OpenError::InUse(dir.to_owned()))
 }

@@ -4,20 +4,24 @@
 //! (group commit): many clients share one `fsync`, and nobody is answered before it.
 
 use std::{
-    path::Path,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// The most writes that share one commit; it bounds how long the first of them waits.
 const BATCH: usize = 256;
 /// Writes waiting for the thread. A full queue makes senders wait, which is the back-pressure.
 const WAITING: usize = 1024;
-/// Idle read connections that are kept.
-const READERS: usize = 4;
+/// Read connections, and so reads at one time; further readers wait.
+const READERS: usize = 8;
+/// How long SQLite waits for a lock that another process (a backup, a shell) holds.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,9 @@ pub enum StoreError {
     /// The transaction that this write shared could not be committed; nothing of it was kept.
     #[error("commit failed: {0}")]
     Commit(String),
+    /// The work itself panicked; nothing of it was kept.
+    #[error("the work on the store panicked")]
+    Panicked,
     /// The writer thread has stopped.
     #[error("the store is closed")]
     Closed,
@@ -40,8 +47,9 @@ pub struct Transaction<'a> {
 }
 
 type AfterCommit = Box<dyn FnOnce() + Send>;
-/// Runs inside the transaction; gives back what to do once its fate is known.
-type Write = Box<dyn FnOnce(&Connection) -> Finish + Send>;
+/// Runs inside the transaction, or not at all when none could be begun; gives back what to do once
+/// its fate is known.
+type Write = Box<dyn FnOnce(Option<&Connection>) -> Finish + Send>;
 type Finish = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 impl Transaction<'_> {
@@ -68,32 +76,40 @@ pub struct Store {
 }
 
 struct Readers {
-    path: std::path::PathBuf,
+    path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    permits: Semaphore,
 }
 
 impl Store {
     /// Opens or creates the database at `path` and applies `schema` (idempotent statements).
-    pub fn open(path: &Path, schema: &str) -> Result<Self, StoreError> {
+    /// `held` is kept until the last write is done; the lock of the data directory goes here.
+    pub fn open(path: &Path, schema: &str, held: impl Send + 'static) -> Result<Self, StoreError> {
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // FULL: the WAL is synced at each commit, so an acknowledged write survives a power cut.
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // macOS: a plain fsync leaves the data in the drive's cache.
+        connection.pragma_update(None, "fullfsync", "ON")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(128);
         connection.execute_batch(schema)?;
         let (writes, waiting) = mpsc::channel(WAITING);
         thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || write_loop(&connection, waiting))
+            .spawn(move || {
+                write_loop(&connection, waiting);
+                drop(connection);
+                drop(held);
+            })
             .map_err(|error| StoreError::Commit(error.to_string()))?;
-        let readers = Readers { path: path.to_owned(), idle: Mutex::default() };
-        Ok(Self { writes, readers: Arc::new(readers) })
+        Ok(Self { writes, readers: Arc::new(readers(path)) })
     }
 
     /// Runs `work` in a transaction shared with whatever else is waiting, and answers once it is
-    /// on disk. An `Err` from `work` undoes what `work` did and nothing else.
+    /// on disk. An `Err` from `work` undoes what `work` did and nothing else. Once this has been
+    /// polled far enough to hand `work` over, dropping it does not take the write back.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -101,7 +117,10 @@ impl Store {
         F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let write: Write = Box::new(move |connection| run(connection, work, answer));
+        let write: Write = Box::new(move |transaction| match transaction {
+            Some(connection) => run(connection, work, answer),
+            None => refuse(answer),
+        });
         self.writes.send(write).await.map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
@@ -114,23 +133,48 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
     {
         let readers = self.readers.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let connection = readers.take()?;
-            let result = work(&connection);
-            readers.give_back(connection);
-            result
-        });
-        task.await.map_err(|_| StoreError::Closed)?
+        let _permit = self.readers.permits.acquire().await.map_err(|_| StoreError::Closed)?;
+        let task = tokio::task::spawn_blocking(move || readers.with(work));
+        task.await.map_err(|error| if error.is_panic() { StoreError::Panicked } else { StoreError::Closed })?
+    }
+
+    /// Like [`Self::read`], on the calling thread; for start-up, before there is a runtime.
+    pub fn read_now<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: FnOnce(&Connection) -> Result<T, E>,
+    {
+        self.readers.with(work)
     }
 }
 
+fn readers(path: &Path) -> Readers {
+    Readers { path: path.to_owned(), idle: Mutex::default(), permits: Semaphore::new(READERS) }
+}
+
 impl Readers {
+    /// One read transaction, so that all statements of `work` see the same state.
+    fn with<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: FnOnce(&Connection) -> Result<T, E>,
+    {
+        let connection = self.take()?;
+        connection.execute_batch("BEGIN").map_err(StoreError::from)?;
+        // A panic, or an error here, drops the connection and with it the transaction.
+        let result = work(&connection);
+        connection.execute_batch("ROLLBACK").map_err(StoreError::from)?;
+        self.give_back(connection);
+        result
+    }
+
     fn take(&self) -> Result<Connection, StoreError> {
         if let Some(connection) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             return Ok(connection);
         }
         let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
 
@@ -152,7 +196,9 @@ where
     let mut transaction = Transaction { connection, after_commit: Vec::new() };
     let result = (|| {
         connection.execute_batch("SAVEPOINT one").map_err(StoreError::from)?;
-        let result = work(&mut transaction);
+        // Unwind safe: whatever the work did to the database is rolled back.
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut transaction)))
+            .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
         let end = if result.is_ok() { "RELEASE one" } else { "ROLLBACK TO one; RELEASE one" };
         connection.execute_batch(end).map_err(StoreError::from)?;
         result
@@ -171,21 +217,176 @@ where
     })
 }
 
+/// Answers a write for which no transaction could be begun.
+fn refuse<T, E>(answer: oneshot::Sender<Result<T, E>>) -> Finish
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    Box::new(move |begun| {
+        let _ = answer.send(Err(begun.err().map_or(StoreError::Closed, StoreError::Commit).into()));
+    })
+}
+
 fn write_loop(connection: &Connection, mut waiting: mpsc::Receiver<Write>) {
     while let Some(first) = waiting.blocking_recv() {
-        let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string());
-        let mut finish = vec![first(connection)];
-        while finish.len() < BATCH
-            && let Ok(next) = waiting.try_recv()
-        {
-            finish.push(next(connection));
+        let (finish, committed) = match connection.execute_batch("BEGIN IMMEDIATE") {
+            Ok(()) => one_commit(connection, first, &mut waiting),
+            Err(error) => (vec![first(None)], Err(error.to_string())),
+        };
+        for finish in finish {
+            // A panic in what follows one commit must not end the thread that all others need.
+            let _ = catch_unwind(AssertUnwindSafe(|| finish(committed.clone())));
         }
-        let committed = begun.and_then(|()| {
-            connection.execute_batch("COMMIT").map_err(|error| {
-                let _ = connection.execute_batch("ROLLBACK");
-                error.to_string()
-            })
+    }
+}
+
+/// Runs what is waiting in the open transaction and commits it.
+fn one_commit(
+    connection: &Connection,
+    first: Write,
+    waiting: &mut mpsc::Receiver<Write>,
+) -> (Vec<Finish>, Result<(), String>) {
+    let mut finish = vec![first(Some(connection))];
+    // SQLite ends a transaction by itself on errors such as a full disk. Going on would then commit
+    // each write alone and tell its client that it failed.
+    while finish.len() < BATCH
+        && !connection.is_autocommit()
+        && let Ok(next) = waiting.try_recv()
+    {
+        finish.push(next(Some(connection)));
+    }
+    if connection.is_autocommit() {
+        return (finish, Err("the transaction was rolled back".to_owned()));
+    }
+    let committed = connection.execute_batch("COMMIT").map_err(|error| {
+        let _ = connection.execute_batch("ROLLBACK");
+        error.to_string()
+    });
+    (finish, committed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY)";
+
+    fn store() -> (Store, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        (Store::open(&dir.path().join("db"), SCHEMA, ()).unwrap(), dir)
+    }
+
+    async fn insert(store: &Store, n: i64) -> Result<(), StoreError> {
+        store.write(move |t| Ok(t.execute("INSERT INTO t VALUES (?1)", [n]).map(drop)?)).await
+    }
+
+    async fn all(store: &Store) -> Vec<i64> {
+        let read = |c: &Connection| -> Result<Vec<i64>, StoreError> {
+            let mut statement = c.prepare_cached("SELECT n FROM t ORDER BY n")?;
+            let rows = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(rows)
+        };
+        store.read(read).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failing_write_leaves_its_neighbours_alone() {
+        let (store, _dir) = store();
+        let writes = (0..50).map(|n| insert(&store, n % 40));
+        let results = futures::future::join_all(writes).await;
+        assert_eq!(results.iter().filter(|result| result.is_err()).count(), 10);
+        assert_eq!(all(&store).await, (0..40).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_panicking_write_is_undone_and_the_store_goes_on() {
+        let (store, _dir) = store();
+        let panicking = store.write(|t| -> Result<(), StoreError> {
+            t.execute("INSERT INTO t VALUES (1)", [])?;
+            panic!("a bug in a caller");
         });
-        finish.into_iter().for_each(|finish| finish(committed.clone()));
+        assert!(matches!(panicking.await, Err(StoreError::Panicked)));
+        let late = store.write(|t| -> Result<(), StoreError> {
+            t.after_commit(|| panic!("a bug in what follows"));
+            Ok(t.execute("INSERT INTO t VALUES (2)", []).map(drop)?)
+        });
+        assert!(late.await.is_err());
+        insert(&store, 3).await.unwrap();
+        assert_eq!(all(&store).await, [2, 3]);
+        let read = store.read(|_| -> Result<(), StoreError> { panic!("a bug in a reader") }).await;
+        assert!(matches!(read, Err(StoreError::Panicked)));
+        assert_eq!(all(&store).await, [2, 3]);
+    }
+
+    #[tokio::test]
+    async fn without_a_transaction_nothing_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let (gone, mut other) = (Connection::open(&path).unwrap(), Connection::open(&path).unwrap());
+        gone.execute_batch(SCHEMA).unwrap();
+        let lock = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+        gone.busy_timeout(Duration::ZERO).unwrap();
+        let (sender, receiver) = mpsc::channel(1);
+        let store = Store { writes: sender, readers: Arc::new(readers(&path)) };
+        let writer = thread::spawn(move || write_loop(&gone, receiver));
+        let ran = Arc::new(AtomicU32::new(0));
+        let counter = ran.clone();
+        let write = store.write(move |t| -> Result<(), StoreError> {
+            counter.fetch_add(1, Ordering::SeqCst);
+            Ok(t.execute("INSERT INTO t VALUES (1)", []).map(drop)?)
+        });
+        assert!(matches!(write.await, Err(StoreError::Commit(_))));
+        assert_eq!(ran.load(Ordering::SeqCst), 0);
+        drop(lock);
+        insert(&store, 2).await.unwrap();
+        assert_eq!(all(&store).await, [2]);
+        drop(store);
+        writer.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_fails_as_a_whole() {
+        let (store, _dir) = store();
+        let ended = store.write(|t| -> Result<(), StoreError> {
+            t.execute("INSERT INTO t VALUES (1)", [])?;
+            // As SQLite itself does on a full disk.
+            Ok(t.execute_batch("ROLLBACK")?)
+        });
+        let (ended, neighbour) = tokio::join!(ended, insert(&store, 2));
+        assert!(ended.is_err());
+        let expected: &[i64] = if neighbour.is_ok() { &[2] } else { &[] };
+        assert_eq!(all(&store).await, expected);
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_commit_happens_only_then() {
+        let (store, _dir) = store();
+        let count = Arc::new(AtomicU32::new(0));
+        for n in [1, 1, 2] {
+            let count = count.clone();
+            let _ = store
+                .write(move |t| -> Result<(), StoreError> {
+                    t.after_commit(move || {
+                        count.fetch_add(1, Ordering::SeqCst);
+                    });
+                    Ok(t.execute("INSERT INTO t VALUES (?1)", [n]).map(drop)?)
+                })
+                .await;
+        }
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_write_survives_its_caller() {
+        let (store, _dir) = store();
+        {
+            let mut write = Box::pin(insert(&store, 1));
+            assert!(futures::poll!(&mut write).is_pending());
+        }
+        insert(&store, 2).await.unwrap();
+        assert_eq!(all(&store).await, [1, 2]);
     }
 }
