@@ -6,6 +6,7 @@
 mod backoff;
 mod consumer;
 mod deleter;
+pub mod find;
 mod handler;
 mod outbox;
 mod relay;

@@ -1,1 +1,16 @@
-//! What every binary needs: configuration, telemetry, AWS clients, HTTP errors, health, authentication and shutdown.
+//! What every binary needs and no service owns. It knows nothing of files or messages.
+
+pub mod auth;
+pub mod aws;
+pub mod health;
+pub mod http;
+pub mod process;
+pub mod shutdown;
+pub mod telemetry;
+
+pub use auth::User;
+pub use aws::Aws;
+pub use health::Health;
+pub use http::{Page, PageParams, Problem};
+pub use process::{Platform, ProcessArgs};
+pub use shutdown::Shutdown;

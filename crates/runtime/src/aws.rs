@@ -1,0 +1,103 @@
+//! The one place where SDK clients are built.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+
+/// Connecting takes no longer than this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The first byte of an answer comes within this: a long poll takes 20 s by itself.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// One try of a call, body included.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Clients for the services that Segue uses. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// Objects.
+    pub s3: aws_sdk_s3::Client,
+    /// Queues.
+    pub sqs: aws_sdk_sqs::Client,
+    /// Topics.
+    pub sns: aws_sdk_sns::Client,
+    /// Transcode jobs.
+    pub transcoder: aws_sdk_elastictranscoder::Client,
+    config: SdkConfig,
+}
+
+/// An endpoint that speaks for all of AWS, and the key to it: local-cloud.
+#[derive(Debug, Clone)]
+pub struct LocalEndpoint {
+    /// For instance `http://127.0.0.1:4566`.
+    pub url: String,
+    /// The region in ARNs and signatures.
+    pub region: String,
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The access key's secret.
+    pub secret_access_key: String,
+}
+
+impl Aws {
+    /// Clients as the SDK's own variables and files say (`AWS_REGION`, `AWS_ENDPOINT_URL`, credentials).
+    pub async fn from_env() -> Self {
+        let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
+        // A custom endpoint has no bucket subdomains.
+        let path_style = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        Self::new(config, path_style)
+    }
+
+    /// Clients for a local endpoint; the environment is not read.
+    #[must_use]
+    pub fn local(endpoint: &LocalEndpoint) -> Self {
+        let key = Credentials::new(&endpoint.access_key_id, &endpoint.secret_access_key, None, None, "local-cloud");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(endpoint.region.clone()))
+            .endpoint_url(&endpoint.url)
+            .credentials_provider(SharedCredentialsProvider::new(key))
+            .timeout_config(timeouts())
+            .build();
+        Self::new(config, true)
+    }
+
+    /// The same, with objects at another address: what presigned URLs must show to clients that
+    /// reach the store by another name than the services do.
+    #[must_use]
+    pub fn s3_at(&self, endpoint: &str) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config).endpoint_url(endpoint).force_path_style(true);
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// The region that the clients sign for.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.config.region().map_or("us-east-1", Region::as_ref)
+    }
+
+    /// Where the clients go, when it is not AWS itself.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.config.endpoint_url()
+    }
+
+    fn new(config: SdkConfig, path_style: bool) -> Self {
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(path_style).build();
+        Self {
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
+            transcoder: aws_sdk_elastictranscoder::Client::new(&config),
+            config,
+        }
+    }
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build()
+}

@@ -1,0 +1,94 @@
+//! The life of a service that runs as a process of its own.
+
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use axum::Router;
+use common::Names;
+
+use crate::{
+    Aws, Health, Shutdown, http,
+    telemetry::{self, TelemetryArgs},
+};
+
+/// Settings that every service has.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ProcessArgs {
+    /// Logging.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// Where to listen for HTTP.
+    #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// What the names of queues and topics begin with.
+    #[arg(long, env = "SEGUE_PREFIX", default_value = "segue", value_parser = prefix)]
+    pub prefix: String,
+    /// Seconds that work in hand may take to end when the process is told to stop.
+    #[arg(long, env = "SEGUE_SHUTDOWN_SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub shutdown_seconds: u64,
+}
+
+/// What a service is given to start with. Cheap to clone.
+#[derive(Clone)]
+pub struct Platform {
+    /// Clients for S3, SQS, SNS and Elastic Transcoder.
+    pub aws: Aws,
+    /// The names of queues and topics.
+    pub names: Names,
+    /// The life of the process: tasks are spawned on it.
+    pub shutdown: Shutdown,
+    /// Readiness checks are added to it.
+    pub health: Health,
+}
+
+/// Runs one service: starts it, serves the routes that it gives back, stops it at a signal.
+pub async fn run<F, T>(args: ProcessArgs, start: F) -> ExitCode
+where
+    F: FnOnce(Platform) -> T,
+    T: Future<Output = anyhow::Result<Router>>,
+{
+    match try_run(args, start).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn try_run<F, T>(args: ProcessArgs, start: F) -> anyhow::Result<()>
+where
+    F: FnOnce(Platform) -> T,
+    T: Future<Output = anyhow::Result<Router>>,
+{
+    telemetry::init(&args.telemetry).context("--log (SEGUE_LOG)")?;
+    let listener = http::bind(args.listen, "--listen (SEGUE_LISTEN)").await?;
+    let address = listener.local_addr()?;
+    let shutdown = Shutdown::new();
+    let platform = Platform {
+        aws: Aws::from_env().await,
+        names: Names::new(args.prefix),
+        shutdown: shutdown.clone(),
+        health: Health::default(),
+    };
+    let health = platform.health.clone();
+    let routes = tokio::select! {
+        routes = start(platform) => routes?,
+        stopped = shutdown.requested() => return Ok(stopped?),
+    };
+    http::serve(&shutdown, "HTTP server", listener, http::finish(routes, &health));
+    health.started();
+    tracing::info!(%address, "listening");
+    shutdown.requested().await?;
+    health.stopping();
+    tracing::info!("stopping");
+    shutdown.finish(Duration::from_secs(args.shutdown_seconds)).await
+}
+
+/// Queue names take letters, digits, `-` and `_`; 40 characters leave room for the longest name.
+fn prefix(text: &str) -> Result<String, String> {
+    let fits = (1..=40).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-');
+    if fits { Ok(text.to_owned()) } else { Err("use 1 to 40 of a-z, 0-9 and -, not beginning with -".to_owned()) }
+}
