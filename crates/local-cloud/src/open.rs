@@ -87,10 +87,9 @@ impl LocalCloud {
         let credentials_file = dir.join("credentials.json");
         let credentials =
             Credentials::open(settings.access_keys, &credentials_file).map_err(io_error(&credentials_file))?;
-        let schema = [s3::SCHEMA, sqs::SCHEMA, sns::SCHEMA].join("\n");
+        let schema = [s3::SCHEMA.concat().as_str(), sqs::SCHEMA, sns::SCHEMA].join("\n");
         let store = Store::open(&dir.join("local-cloud.db"), &schema, lock)?;
         let objects = dir.join("objects");
-        s3::prepare(&store, &objects).map_err(io_error(&objects))?;
         let context = Arc::new(Context {
             store,
             region: settings.region,
@@ -101,7 +100,7 @@ impl LocalCloud {
         });
         let sqs = Arc::new(Sqs::new(context.clone()));
         let services = server::Services {
-            s3: Arc::new(S3::new(context.clone())),
+            s3: Arc::new(S3::open(context.clone(), &objects).map_err(io_error(&objects))?),
             sns: Arc::new(Sns::new(context.clone(), sqs.clone())),
             sqs,
         };

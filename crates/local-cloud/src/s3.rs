@@ -1,34 +1,129 @@
 //! S3 over plain files and SQLite.
+//!
+//! The protocol is s3s's; what is kept, and how, is ours. An object is a row and a list of segment
+//! files that never change once the row names them: a multipart upload's parts become its segments.
 
-use std::{io, path::Path, sync::Arc};
+mod checksum;
+mod chunks;
+mod conditions;
+mod fault;
+mod files;
+mod gate;
+mod intake;
+mod listing;
+mod meta;
+mod objects;
+mod operations;
+mod outlet;
+mod reclaim;
+mod uploads;
+
+use std::{path::Path, sync::Arc};
 
 use axum::{
+    body::Body,
     extract::Request,
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
+use http::{HeaderValue, StatusCode, request::Parts};
+use s3s::{
+    S3Error, S3ErrorCode, S3Result,
+    auth::{S3Auth, SecretKey},
+    config::{S3Config, StaticConfigProvider},
+    service::{S3Service, S3ServiceBuilder},
+};
+use uuid::Uuid;
 
-use crate::{Context, store::Store};
+use self::{fault::Fault, files::Files, operations::Operations, reclaim::Reclaim};
+use crate::Context;
 
 /// Tables of this service.
-pub(crate) const SCHEMA: &str = "";
+pub(crate) const SCHEMA: &[&str] = &[objects::SCHEMA, uploads::SCHEMA];
 
-/// Makes the directories for object content and clears up after a crash.
-pub(crate) fn prepare(_store: &Store, objects: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(objects)
-}
+/// The largest XML body: a batch delete of 1000 long keys, or 10,000 parts to complete.
+const XML_LIMIT: usize = 8 * 1024 * 1024;
 
 /// The service.
 pub(crate) struct S3 {
-    _context: Arc<Context>,
+    context: Arc<Context>,
+    service: S3Service,
 }
 
+/// Looks up secrets for s3s, which does the signatures.
+struct Keys(Arc<Context>);
+
 impl S3 {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { _context: context }
+    /// Opens the directory of object content and clears up what a crash left there.
+    pub(crate) fn open(context: Arc<Context>, objects: &Path) -> std::io::Result<Self> {
+        let files = Arc::new(Files::open(objects.to_owned())?);
+        files.sweep(&context.store).map_err(|fault| match fault {
+            Fault::Io(error) => error,
+            Fault::Store(error) => std::io::Error::other(error),
+            Fault::Client(error) => std::io::Error::other(error),
+        })?;
+        let reclaim = Reclaim::start(files.clone())?;
+        let mut builder = S3ServiceBuilder::new(Operations { context: context.clone(), files, reclaim });
+        builder.set_auth(Keys(context.clone()));
+        let mut config = S3Config::default();
+        config.xml_max_body_size = XML_LIMIT;
+        builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+        Ok(Self { context, service: builder.build() })
     }
 
-    pub(crate) async fn call(&self, _request: Request) -> Response {
-        StatusCode::NOT_IMPLEMENTED.into_response()
+    /// Answers one request.
+    pub(crate) async fn call(&self, request: Request) -> Response {
+        let mut response = self.answer(request).await;
+        if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().simple().to_string()) {
+            response.headers_mut().insert("x-amz-request-id", id);
+        }
+        response
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        if let Err(error) = gate::check(&parts, &self.context.region) {
+            return refusal(error);
+        }
+        let body = s3_body(&parts, body);
+        match self.service.call(http::Request::from_parts(parts, body)).await {
+            Ok(response) => response.map(Body::new),
+            Err(error) => {
+                tracing::error!(?error, "an S3 request could not be answered");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
+
+fn refusal(error: S3Error) -> Response {
+    match error.to_http_response() {
+        Ok(response) => response.map(Body::new),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+fn s3_body(parts: &Parts, body: Body) -> s3s::Body {
+    let hash = parts.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !hash.starts_with("STREAMING-") {
+        return s3s::Body::http_body_unsync(body);
+    }
+    let signed = !hash.starts_with("STREAMING-UNSIGNED-");
+    let cut = chunks::cut(body.into_data_stream(), signed);
+    s3s::Body::http_body_unsync(http_body_util::StreamBody::new(futures::TryStreamExt::map_ok(
+        cut,
+        http_body::Frame::data,
+    )))
+}
+
+#[async_trait::async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        let secret = self.0.credentials.secret(access_key);
+        secret.map(SecretKey::from).ok_or_else(|| {
+            S3Error::with_message(
+                S3ErrorCode::InvalidAccessKeyId,
+                "The AWS Access Key Id you provided does not exist in our records.",
+            )
+        })
     }
 }

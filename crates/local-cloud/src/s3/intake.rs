@@ -1,0 +1,196 @@
+//! Takes a body: from the connection into a synced file, in bounded memory, checked on the way.
+
+use std::{fs::File, io::{self, Write}, sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use futures::StreamExt;
+use http::HeaderMap;
+use md5::{Digest, Md5};
+use s3s::{
+    S3Error, S3ErrorCode, StdError, TrailingHeaders,
+    checksum::ChecksumHasher,
+    dto::StreamingBlob,
+    s3_error,
+};
+use tokio::task::JoinHandle;
+
+use super::{
+    checksum::{self, Algorithm, Claim, Sum},
+    fault::{Fault, blocking},
+    files::{Files, NewFile},
+};
+
+/// Bytes gathered before they are written; one such batch is written while the next is gathered.
+const BATCH_BYTES: usize = 512 * 1024;
+/// Pieces in a batch: a client that sends single bytes must not make the batch itself large.
+const BATCH_PIECES: usize = 1024;
+/// The largest object of one PUT, and the largest part (S3 User Guide, "Multipart upload limits").
+pub(super) const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+/// A client that sends nothing for so long is given up.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the request says about its body.
+pub(super) struct Expected {
+    pub(super) length: u64,
+    pub(super) md5: Option<[u8; 16]>,
+    pub(super) sum: Option<(Algorithm, Claim)>,
+    pub(super) trailers: Option<TrailingHeaders>,
+}
+
+/// A body that is on disk and is what the request said.
+pub(super) struct Received {
+    pub(super) file: NewFile,
+    pub(super) size: u64,
+    pub(super) md5: [u8; 16],
+    pub(super) sum: Option<Sum>,
+}
+
+impl Expected {
+    pub(super) fn new(
+        length: Option<i64>,
+        md5: Option<&str>,
+        headers: &HeaderMap,
+        trailers: Option<TrailingHeaders>,
+    ) -> Result<Self, S3Error> {
+        let length = length.and_then(|length| u64::try_from(length).ok()).ok_or(S3ErrorCode::MissingContentLength)?;
+        if length > MAX_BYTES {
+            return Err(s3_error!(EntityTooLarge, "Your proposed upload exceeds the maximum allowed size."));
+        }
+        Ok(Self { length, md5: md5.map(decode_md5).transpose()?, sum: checksum::claim(headers)?, trailers })
+    }
+}
+
+fn decode_md5(text: &str) -> Result<[u8; 16], S3Error> {
+    let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| s3_error!(InvalidDigest, "The Content-MD5 you specified was invalid."))
+}
+
+/// Reads the whole body. On an error, and when this is dropped, the file is gone again.
+pub(super) async fn receive(
+    files: &Arc<Files>,
+    body: Option<StreamingBlob>,
+    expected: Expected,
+) -> Result<Received, Fault> {
+    let hasher = expected.sum.as_ref().map(|(algorithm, _)| algorithm.hasher());
+    let directory = files.clone();
+    let (file, out) = blocking(move || directory.create()).await?;
+    let mut sink = Sink::Idle(Writer { out, size: 0, md5: Md5::new(), hasher });
+    if let Some(mut body) = body {
+        let mut left = expected.length;
+        while let Some(batch) = gather(&mut body, &mut left).await? {
+            sink = Sink::Busy(sink.wait().await?.write(batch));
+        }
+    }
+    let writer = sink.wait().await?;
+    if writer.size != expected.length {
+        return Err(s3_error!(IncompleteBody, "You did not provide the number of bytes specified by the Content-Length HTTP header.").into());
+    }
+    let (file, writer) = blocking(move || {
+        writer.out.sync_all()?;
+        file.sync_name()?;
+        Ok((file, writer))
+    })
+    .await?;
+    let md5 = <[u8; 16]>::from(writer.md5.finalize());
+    if expected.md5.is_some_and(|expected| expected != md5) {
+        return Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received.").into());
+    }
+    let sum = check_sum(writer.hasher, expected.sum, expected.trailers.as_ref())?;
+    Ok(Received { file, size: writer.size, md5, sum })
+}
+
+/// The next pieces of the body, at most `left` bytes of them, or `None` at its end.
+async fn gather(body: &mut StreamingBlob, left: &mut u64) -> Result<Option<Vec<Bytes>>, S3Error> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while bytes < BATCH_BYTES && batch.len() < BATCH_PIECES {
+        let next = tokio::time::timeout(IDLE, body.next()).await.map_err(|_| S3ErrorCode::RequestTimeout)?;
+        let Some(piece) = next else { break };
+        let piece = piece.map_err(|error| broken_body(&error))?;
+        bytes += piece.len();
+        let too_long = || s3_error!(IncompleteBody, "The request body is longer than was declared.");
+        *left = left.checked_sub(piece.len() as u64).ok_or_else(too_long)?;
+        batch.push(piece);
+    }
+    Ok((!batch.is_empty()).then_some(batch))
+}
+
+/// s3s keeps its stream errors private; their text is what can be told apart.
+fn broken_body(error: &StdError) -> S3Error {
+    let text = error.to_string();
+    if text.contains("Sha256Mismatch") {
+        let mut error = S3Error::with_message(
+            S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        );
+        error.set_status_code(http::StatusCode::BAD_REQUEST);
+        return error;
+    }
+    if text.contains("SignatureMismatch") {
+        return s3_error!(SignatureDoesNotMatch, "The signature of a chunk does not match.");
+    }
+    s3_error!(IncompleteBody, "The request body could not be read to its end.")
+}
+
+fn check_sum(
+    hasher: Option<ChecksumHasher>,
+    claim: Option<(Algorithm, Claim)>,
+    trailers: Option<&TrailingHeaders>,
+) -> Result<Option<Sum>, S3Error> {
+    let (Some(hasher), Some((algorithm, claim))) = (hasher, claim) else { return Ok(None) };
+    let sums = hasher.finalize();
+    let Some(value) = algorithm.of(&sums).cloned() else { return Ok(None) };
+    let claimed = match claim {
+        Claim::None => Some(value.clone()),
+        Claim::Header(claimed) => Some(claimed),
+        Claim::Trailer => trailers.and_then(|trailers| {
+            trailers.read(|headers| headers.get(algorithm.header())?.to_str().ok().map(str::to_owned)).flatten()
+        }),
+    };
+    match claimed {
+        Some(claimed) if claimed == value => Ok(Some(Sum { algorithm, value })),
+        Some(_) => {
+            let name = algorithm.name();
+            Err(s3_error!(BadDigest, "The {name} you specified did not match the calculated checksum."))
+        }
+        None => Err(s3_error!(InvalidRequest, "The checksum trailer that was announced did not come.")),
+    }
+}
+
+/// The file and the running digests; they travel to a blocking thread and back.
+struct Writer {
+    out: File,
+    size: u64,
+    md5: Md5,
+    hasher: Option<ChecksumHasher>,
+}
+
+enum Sink {
+    Idle(Writer),
+    Busy(JoinHandle<io::Result<Writer>>),
+}
+
+impl Sink {
+    async fn wait(self) -> io::Result<Writer> {
+        match self {
+            Self::Idle(writer) => Ok(writer),
+            Self::Busy(task) => task.await.map_err(io::Error::other)?,
+        }
+    }
+}
+
+impl Writer {
+    fn write(mut self, batch: Vec<Bytes>) -> JoinHandle<io::Result<Self>> {
+        tokio::task::spawn_blocking(move || {
+            for piece in batch {
+                self.md5.update(&piece);
+                if let Some(hasher) = &mut self.hasher {
+                    hasher.update(&piece);
+                }
+                self.out.write_all(&piece)?;
+                self.size += piece.len() as u64;
+            }
+            Ok(self)
+        })
+    }
+}
