@@ -5,6 +5,7 @@ pub mod aws;
 pub mod health;
 pub mod http;
 pub mod process;
+pub mod provision;
 pub mod shutdown;
 pub mod telemetry;
 

@@ -1,0 +1,5 @@
+CREATE TABLE things (
+    id TEXT PRIMARY KEY,
+    count BIGINT NOT NULL,
+    note TEXT
+);
