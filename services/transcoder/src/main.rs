@@ -1,2 +1,22 @@
-//! The Elastic Transcoder API, with ffmpeg behind it.
-fn main() {}
+//! The transcoder as a process of its own.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use runtime::ProcessArgs;
+
+/// Serves the Elastic Transcoder API (2012-09-25) and runs its jobs with ffmpeg.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    process: ProcessArgs,
+    #[command(flatten)]
+    config: transcoder::Config,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Args { process, config } = Args::parse();
+    runtime::process::run(process, |platform| transcoder::start(platform, config)).await
+}

@@ -1,0 +1,86 @@
+//! The settings of this service.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use database::DatabaseArgs;
+use sigv4::AccessKeys;
+
+use crate::engine::Limits;
+
+const GIB: u64 = 1024 * 1024 * 1024;
+
+/// Settings of the transcoder.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// Its tables.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Access keys that may call the API: `ID:SECRET`, several with commas.
+    #[arg(long, env = "SEGUE_ACCESS_KEYS", hide_env_values = true)]
+    pub access_keys: AccessKeys,
+    /// The account in ARNs: twelve digits.
+    #[arg(long, env = "SEGUE_ACCOUNT", default_value = "000000000000", value_parser = account)]
+    pub account: String,
+    /// Running jobs.
+    #[command(flatten)]
+    pub engine: EngineConfig,
+}
+
+/// Settings for running jobs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EngineConfig {
+    /// The ffmpeg program: a path, or a name to be found in PATH.
+    #[arg(long, env = "SEGUE_FFMPEG", default_value = "ffmpeg")]
+    pub ffmpeg: PathBuf,
+    /// The ffprobe program: a path, or a name to be found in PATH.
+    #[arg(long, env = "SEGUE_FFPROBE", default_value = "ffprobe")]
+    pub ffprobe: PathBuf,
+    /// Where files lie while they are worked on; the system's directory for temporary files by default.
+    #[arg(long, env = "SEGUE_SCRATCH_DIR")]
+    pub scratch_dir: Option<PathBuf>,
+    /// How many jobs run at once; as many as there are cores by default.
+    #[arg(long, env = "SEGUE_TRANSCODER_JOBS")]
+    pub jobs: Option<NonZeroUsize>,
+    /// The most bytes of an input.
+    #[arg(long, env = "SEGUE_TRANSCODER_MAX_INPUT_BYTES", default_value_t = 5 * GIB)]
+    pub max_input_bytes: u64,
+    /// The most bytes of one output.
+    #[arg(long, env = "SEGUE_TRANSCODER_MAX_OUTPUT_BYTES", default_value_t = 64 * GIB)]
+    pub max_output_bytes: u64,
+    /// The most memory that one ffmpeg may map, in bytes (Linux only).
+    #[arg(long, env = "SEGUE_TRANSCODER_MAX_MEMORY_BYTES", default_value_t = 4 * GIB, value_parser = clap::value_parser!(u64).range(256 * 1024 * 1024..))]
+    pub max_memory_bytes: u64,
+    /// The most seconds that one ffmpeg may run.
+    #[arg(long, env = "SEGUE_TRANSCODER_MAX_SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub max_seconds: u64,
+}
+
+impl EngineConfig {
+    /// The bounds of one job.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            input_bytes: self.max_input_bytes,
+            output_bytes: self.max_output_bytes,
+            memory_bytes: self.max_memory_bytes,
+            time: Duration::from_secs(self.max_seconds),
+        }
+    }
+
+    /// The scratch directory.
+    pub fn scratch_dir(&self) -> PathBuf {
+        self.scratch_dir.clone().unwrap_or_else(|| std::env::temp_dir().join("segue-transcoder"))
+    }
+
+    /// How many jobs run at once.
+    pub fn jobs(&self) -> usize {
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.jobs.unwrap_or_else(cores).get()
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account { Ok(text.to_owned()) } else { Err("use twelve digits".to_owned()) }
+}

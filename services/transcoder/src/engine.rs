@@ -1,0 +1,215 @@
+//! Makes the outputs of one job with ffmpeg.
+//!
+//! A small graph of steps, each a function with plain inputs and outputs:
+//!
+//! ```text
+//! fetch ──┬─► probe ───────────┐
+//!         └─► encode ─► measure ┴─► store (outputs at once)
+//! look for outputs that exist, beside fetch
+//! ```
+//!
+//! Probing and encoding run side by side: no plan depends on what probing finds, and starting a process costs more
+//! than probing a short file.
+
+mod encode;
+mod measure;
+mod plan;
+mod probe;
+mod process;
+mod scratch;
+mod storage;
+mod tools;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use elastic_transcoder::{DetectedProperties, Failure, FailureCode};
+use futures::future::join_all;
+
+pub use encode::EncodeInput;
+pub use plan::{Encoding, demuxer};
+pub use scratch::Scratch;
+pub use storage::{Object, Storage};
+pub use tools::Tools;
+
+/// The bounds of one job.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of the input.
+    pub input_bytes: u64,
+    /// Bytes of one output.
+    pub output_bytes: u64,
+    /// Address space of one ffmpeg process.
+    pub memory_bytes: u64,
+    /// Wall time of one ffmpeg process.
+    pub time: Duration,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The job, whose own objects may be written again.
+    pub job_id: String,
+    /// Where the input lies.
+    pub input: Object,
+    /// The demuxer that the request insists on.
+    pub demuxer: Option<&'static str>,
+    /// What to make.
+    pub outputs: Vec<TaskOutput>,
+}
+
+/// One file to make.
+#[derive(Debug, Clone)]
+pub struct TaskOutput {
+    /// Where it goes.
+    pub object: Object,
+    /// How it is made.
+    pub encoding: Encoding,
+}
+
+/// What came of a task.
+#[derive(Debug)]
+pub struct Report {
+    /// What probing found, if it came so far.
+    pub detected: Option<DetectedProperties>,
+    /// One result for each output, or why the job as a whole failed.
+    pub outcome: Result<Vec<Result<Stored, Failure>>, Failure>,
+}
+
+/// An output that is in its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Its length.
+    pub duration_millis: i64,
+    /// Its size.
+    pub bytes: i64,
+}
+
+/// Why a step did not succeed.
+#[derive(Debug)]
+pub enum StepError {
+    /// It never will: the client is told.
+    Failed(Failure),
+    /// It may, later: storage is away, a disk is full.
+    Again(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for StepError {
+    fn from(cause: E) -> Self {
+        Self::Again(cause.into())
+    }
+}
+
+/// Runs tasks.
+#[derive(Debug)]
+pub struct Engine {
+    /// ffmpeg and ffprobe.
+    pub tools: Tools,
+    /// Bounds of every task.
+    pub limits: Limits,
+    /// Where files lie while they are worked on.
+    pub scratch: Scratch,
+    /// Where they come from and go to.
+    pub storage: Storage,
+}
+
+impl Engine {
+    /// Runs a task to its end. An error means that another try may succeed.
+    pub async fn run(&self, task: &Task) -> anyhow::Result<Report> {
+        let directory = self.scratch.directory().context("cannot make a scratch directory")?;
+        let report = self.steps(task, directory.path()).await;
+        // Removing large files takes time that nobody has to wait for.
+        tokio::task::spawn_blocking(move || drop(directory));
+        report
+    }
+
+    async fn steps(&self, task: &Task, directory: &Path) -> anyhow::Result<Report> {
+        let input = directory.join(encode::INPUT);
+        let fetch = self.storage.fetch(&task.input, &input, self.limits.input_bytes);
+        let look = join_all(task.outputs.iter().map(|output| self.storage.free_for(&output.object, &task.job_id)));
+        let (fetched, free) = tokio::join!(fetch, look);
+        let size = match fetched {
+            Ok(size) => size,
+            Err(StepError::Failed(failure)) => return Ok(Report { detected: None, outcome: Err(failure) }),
+            Err(StepError::Again(cause)) => return Err(cause),
+        };
+        let mut results = Vec::with_capacity(free.len());
+        for free in free {
+            results.push(settled(free)?);
+        }
+        let wanted: Vec<usize> = (0..results.len()).filter(|&index| results[index].is_ok()).collect();
+        let (probed, encoded) = self.probe_and_encode(task, &wanted, directory, size).await?;
+        let detected = probed.map(|media| media.detected);
+        let stores = wanted
+            .iter()
+            .zip(encoded)
+            .map(|(&index, made)| async move { (index, self.store(task, index, made, directory).await) });
+        let mut outcome: Vec<Result<Stored, Failure>> =
+            results.into_iter().map(|free| free.and(Err(Failure::not_media()))).collect();
+        for (index, stored) in join_all(stores).await {
+            outcome[index] = settled(stored)?;
+        }
+        Ok(Report { detected, outcome: Ok(outcome) })
+    }
+
+    /// What the input is, when it is media, and for each wanted output whether it was made.
+    async fn probe_and_encode(
+        &self,
+        task: &Task,
+        wanted: &[usize],
+        directory: &Path,
+        size: u64,
+    ) -> anyhow::Result<(Option<probe::Media>, Vec<Result<(), Failure>>)> {
+        let all = |failure: Failure| wanted.iter().map(|_| Err(failure.clone())).collect();
+        let mut probe = std::pin::pin!(probe::probe(self, task.demuxer, directory, size));
+        let input = EncodeInput { demuxer: task.demuxer, directory };
+        let mut encode = std::pin::pin!(encode::encode(self, &input, task, wanted));
+        let (probed, encoded) = tokio::select! {
+            probed = &mut probe => match probed? {
+                // Encoding is dropped, and its process with it: what is no media can keep ffmpeg busy for long.
+                Err(failure) => return Ok((None, all(failure))),
+                Ok(media) if media.has_audio => (Ok(media), encode.await?),
+                Ok(media) => (Ok(media), Vec::new()),
+            },
+            encoded = &mut encode => (probe.await?, encoded?),
+        };
+        Ok(match probed {
+            Err(failure) => (None, all(failure)),
+            Ok(media) if !media.has_audio => {
+                let sentence = "The input has no audio, and the preset asks for audio.";
+                (Some(media), all(Failure::new(FailureCode::PresetMismatch, sentence)))
+            }
+            Ok(media) => (Some(media), encoded),
+        })
+    }
+
+    async fn store(
+        &self,
+        task: &Task,
+        index: usize,
+        made: Result<(), Failure>,
+        directory: &Path,
+    ) -> Result<Stored, StepError> {
+        made.map_err(StepError::Failed)?;
+        let output = &task.outputs[index];
+        let path = directory.join(encode::output_name(index));
+        let bytes = tokio::fs::metadata(&path).await.context("an output vanished")?.len();
+        let duration_millis = measure::millis(self, output.encoding.measure, directory, index).await?;
+        if duration_millis <= 0 {
+            // ffmpeg took something for media that holds not one sample.
+            return Err(StepError::Failed(Failure::not_media()));
+        }
+        self.storage.store(&path, bytes, &output.object, output.encoding.content_type, &task.job_id).await?;
+        Ok(Stored { duration_millis, bytes: i64::try_from(bytes)? })
+    }
+}
+
+/// Keeps failures that clients are told of, and lets the others end the run.
+fn settled<T>(result: Result<T, StepError>) -> anyhow::Result<Result<T, Failure>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(StepError::Failed(failure)) => Ok(Err(failure)),
+        Err(StepError::Again(cause)) => Err(cause),
+    }
+}

@@ -1,0 +1,101 @@
+//! One ffmpeg command that decodes once and makes every output.
+
+use std::path::Path;
+
+use anyhow::bail;
+use elastic_transcoder::{Failure, FailureCode};
+
+use super::process::{self, Ended};
+use super::{Engine, Task};
+
+/// The input's name in the task's directory. It has no extension, which ffmpeg would take for a hint.
+pub const INPUT: &str = "input";
+
+/// Kinds of file that ffmpeg may open. Left out is what names other files (playlists, concat scripts, image
+/// sequences), reads devices, or takes any text for a picture or a subtitle.
+pub const DEMUXERS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpeg,mpegts,mxf,ogg,wav,w64,mp3,aac,\
+flac,aiff,caf,au,amr,ac3,eac3,dts,ape,wv,tta,dv,rm,nut,mpegvideo,m4v,voc,tak,mpc,mpc8";
+
+/// What every ffmpeg command reads.
+#[derive(Debug, Clone, Copy)]
+pub struct EncodeInput<'a> {
+    /// Set when the request insists on a kind of file.
+    pub demuxer: Option<&'static str>,
+    /// Where the input lies and the outputs go.
+    pub directory: &'a Path,
+}
+
+/// The name of an output in the task's directory.
+pub fn output_name(index: usize) -> String {
+    format!("output-{index}")
+}
+
+/// The arguments that open the input, for ffmpeg and ffprobe alike.
+pub fn input_arguments(demuxer: Option<&'static str>) -> Vec<String> {
+    let mut arguments: Vec<String> =
+        ["-hide_banner", "-loglevel", "warning", "-protocol_whitelist", "file,pipe"].map(String::from).into();
+    arguments.extend(["-format_whitelist".into(), DEMUXERS.into()]);
+    if let Some(demuxer) = demuxer {
+        arguments.extend(["-f".into(), demuxer.into()]);
+    }
+    arguments.extend(["-i".into(), format!("file:{INPUT}")]);
+    arguments
+}
+
+/// Makes the outputs whose indexes are given; one result for each.
+///
+/// One failing encoder ends the whole command. Then each output is tried by itself, so that it fails alone.
+pub async fn encode(
+    engine: &Engine,
+    input: &EncodeInput<'_>,
+    task: &Task,
+    wanted: &[usize],
+) -> anyhow::Result<Vec<Result<(), Failure>>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let together = command(engine, input, task, wanted).await?;
+    match together {
+        Err(failure) if wanted.len() > 1 && failure.code == FailureCode::Unhandled => {
+            let mut results = Vec::with_capacity(wanted.len());
+            for index in wanted {
+                results.push(command(engine, input, task, std::slice::from_ref(index)).await?);
+            }
+            Ok(results)
+        }
+        result => Ok(vec![result; wanted.len()]),
+    }
+}
+
+async fn command(
+    engine: &Engine,
+    input: &EncodeInput<'_>,
+    task: &Task,
+    wanted: &[usize],
+) -> anyhow::Result<Result<(), Failure>> {
+    let mut arguments: Vec<String> = ["-nostdin", "-nostats", "-y"].map(String::from).into();
+    arguments.extend(input_arguments(input.demuxer));
+    for &index in wanted {
+        arguments.extend(["-map", "0:a:0", "-map_chapters", "-1"].map(String::from));
+        arguments.extend(task.outputs[index].encoding.arguments.iter().cloned());
+        arguments.push(format!("file:{}", output_name(index)));
+    }
+    let ended = process::run(&engine.tools.ffmpeg, &arguments, input.directory, &engine.limits).await?;
+    match ended {
+        Ended::Exited { status, .. } if status.success() => Ok(Ok(())),
+        Ended::Exited { stderr, .. } if stderr.contains("No space left on device") => {
+            bail!("no space left for the files of job {}", task.job_id)
+        }
+        Ended::Exited { status, stderr, .. } => {
+            tracing::warn!(job_id = task.job_id, %status, outputs = wanted.len(), stderr, "ffmpeg failed");
+            Ok(Err(Failure::new(FailureCode::Unhandled, "Amazon Elastic Transcoder could not process the media file.")))
+        }
+        Ended::TimedOut => {
+            let seconds = engine.limits.time.as_secs();
+            tracing::warn!(job_id = task.job_id, seconds, "ffmpeg stopped at the limit of time");
+            // Another code than Unhandled's retry: trying each output by itself would take as long again.
+            let sentence = format!("Processing the media file was stopped after {seconds} seconds.");
+            Ok(Err(Failure::new(FailureCode::Internal, sentence)))
+        }
+    }
+}

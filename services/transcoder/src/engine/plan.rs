@@ -1,0 +1,184 @@
+//! From a preset to ffmpeg's arguments.
+
+use elastic_transcoder::{AudioParameters, Preset};
+
+use super::measure::Measure;
+
+/// How one output is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoding {
+    /// ffmpeg's arguments between the stream that is taken and the name of the file.
+    pub arguments: Vec<String>,
+    /// The media type of the object.
+    pub content_type: &'static str,
+    /// How the file's length is read.
+    pub measure: Measure,
+}
+
+/// The sentence says which member of the preset cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsupported(pub String);
+
+struct Container {
+    arguments: &'static [&'static str],
+    content_type: &'static str,
+    measure: Measure,
+    codecs: &'static [&'static str],
+}
+
+impl Encoding {
+    /// The encoding that a preset asks for.
+    pub fn of(preset: &Preset) -> Result<Self, Unsupported> {
+        let refuse = |what: String| Unsupported(format!("preset {}: {what} is not supported yet", preset.id));
+        if preset.video.is_some() {
+            return Err(refuse("Video".into()));
+        }
+        let audio = preset.audio.as_ref().ok_or_else(|| refuse("a preset without Audio".into()))?;
+        let container =
+            container(&preset.container).ok_or_else(|| refuse(format!("Container {}", preset.container)))?;
+        let codec = audio.codec.as_deref().unwrap_or_default();
+        if !container.codecs.contains(&codec) {
+            return Err(refuse(format!("Audio.Codec {codec} in Container {}", preset.container)));
+        }
+        let mut arguments = codec_arguments(codec, audio).map_err(refuse)?;
+        if let Some(rate) = audio.sample_rate.as_deref().filter(|rate| *rate != "auto") {
+            arguments.extend(["-ar".into(), rate.into()]);
+        }
+        match audio.channels.as_deref() {
+            None | Some("auto") => {}
+            Some("0") => return Err(refuse("Audio.Channels 0".into())),
+            Some(channels) => arguments.extend(["-ac".into(), channels.into()]),
+        }
+        arguments.extend(container.arguments.iter().map(|&argument| argument.into()));
+        Ok(Self { arguments, content_type: container.content_type, measure: container.measure })
+    }
+}
+
+fn container(name: &str) -> Option<Container> {
+    Some(match name {
+        // A WAV header counts to 4 GiB; what is longer gets the header of RF64 (EBU Tech 3306).
+        "wav" => Container {
+            arguments: &["-rf64", "auto", "-f", "wav"],
+            content_type: "audio/wav",
+            measure: Measure::Wav,
+            codecs: &["pcm"],
+        },
+        "flac" => Container {
+            arguments: &["-f", "flac"],
+            content_type: "audio/flac",
+            measure: Measure::Flac,
+            codecs: &["flac"],
+        },
+        // The index goes to the front, so that players can start before they have the whole file.
+        "mp4" => Container {
+            arguments: &["-movflags", "+faststart", "-f", "mp4"],
+            content_type: "audio/mp4",
+            measure: Measure::Mp4,
+            codecs: &["AAC", "mp3"],
+        },
+        "mp3" => Container {
+            arguments: &["-f", "mp3"],
+            content_type: "audio/mpeg",
+            measure: Measure::Probe,
+            codecs: &["mp3"],
+        },
+        "ts" => Container {
+            arguments: &["-f", "mpegts"],
+            content_type: "video/mp2t",
+            measure: Measure::Probe,
+            codecs: &["AAC", "mp3"],
+        },
+        "ogg" | "oga" => Container {
+            arguments: &["-f", "ogg"],
+            content_type: "audio/ogg",
+            measure: Measure::Probe,
+            codecs: &["flac", "vorbis"],
+        },
+        _ => return None,
+    })
+}
+
+fn codec_arguments(codec: &str, audio: &AudioParameters) -> Result<Vec<String>, String> {
+    let options = audio.codec_options.clone().unwrap_or_default();
+    let depth = options.bit_depth.as_deref();
+    let fixed: &[&str] = match (codec, depth) {
+        // RIFF knows 8 bits only without sign and more bits only with.
+        ("pcm", Some("8")) if options.signed.as_deref() != Some("Signed") => &["-c:a", "pcm_u8"],
+        ("pcm", Some("16") | None) if options.signed.as_deref() != Some("Unsigned") => &["-c:a", "pcm_s16le"],
+        ("pcm", Some("24")) if options.signed.as_deref() != Some("Unsigned") => &["-c:a", "pcm_s24le"],
+        ("pcm", Some("32")) if options.signed.as_deref() != Some("Unsigned") => &["-c:a", "pcm_s32le"],
+        ("flac", Some("16") | None) => &["-c:a", "flac", "-sample_fmt", "s16"],
+        ("flac", Some("24")) => &["-c:a", "flac", "-sample_fmt", "s32", "-bits_per_raw_sample", "24"],
+        ("AAC", _) if matches!(options.profile.as_deref(), Some("HE-AAC" | "HE-AACv2")) => {
+            return Err(format!("Audio.CodecOptions.Profile {}", options.profile.unwrap_or_default()));
+        }
+        ("AAC", _) => &["-c:a", "aac", "-profile:a", "aac_low"],
+        ("mp3", _) => &["-c:a", "libmp3lame"],
+        ("vorbis", _) => &["-c:a", "libvorbis"],
+        _ => return Err(format!("Audio.CodecOptions for {codec}")),
+    };
+    let mut arguments: Vec<String> = fixed.iter().map(|&argument| argument.into()).collect();
+    if let Some(rate) = audio.bit_rate.as_deref().filter(|_| !matches!(codec, "pcm" | "flac")) {
+        arguments.extend(["-b:a".into(), format!("{rate}k")]);
+    }
+    Ok(arguments)
+}
+
+/// ffmpeg's demuxer for an input's `Container`; `None` lets it find out.
+pub fn demuxer(container: &str) -> Option<&'static str> {
+    Some(match container {
+        "3gp" | "mov" | "mp4" | "m4a" => "mov",
+        "asf" => "asf",
+        "avi" | "divx" => "avi",
+        "flv" => "flv",
+        "mkv" | "webm" => "matroska",
+        "mpeg" | "mpeg-ps" | "vob" => "mpeg",
+        "mpeg-ts" | "ts" => "mpegts",
+        "mxf" => "mxf",
+        "ogg" => "ogg",
+        "wav" => "wav",
+        "mp3" => "mp3",
+        "aac" => "aac",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use elastic_transcoder::presets;
+
+    use super::*;
+
+    fn encoding(number: &str) -> Result<Encoding, Unsupported> {
+        Encoding::of(presets::get(&format!("1351620000001-{number}")).unwrap())
+    }
+
+    #[test]
+    fn presets_become_arguments() {
+        let joined = |number| encoding(number).unwrap().arguments.join(" ");
+        assert_eq!(joined("300300"), "-c:a pcm_s16le -ar 44100 -ac 2 -rf64 auto -f wav");
+        assert_eq!(joined("300200"), "-c:a pcm_u8 -ar 44100 -ac 2 -rf64 auto -f wav");
+        assert_eq!(joined("300110"), "-c:a flac -sample_fmt s16 -ar 44100 -ac 2 -f flac");
+        assert_eq!(
+            joined("100110"),
+            "-c:a aac -profile:a aac_low -b:a 256k -ar 44100 -ac 2 -movflags +faststart -f mp4"
+        );
+        assert_eq!(
+            joined("100141"),
+            "-c:a aac -profile:a aac_low -b:a 64k -ar 44100 -ac 1 -movflags +faststart -f mp4"
+        );
+        assert_eq!(joined("300040"), "-c:a libmp3lame -b:a 128k -ar 44100 -ac 2 -f mp3");
+        assert_eq!(joined("200060"), "-c:a aac -profile:a aac_low -b:a 160k -ar 44100 -ac 2 -f mpegts");
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_named() {
+        let refused = |number| encoding(number).unwrap_err().to_string();
+        assert_eq!(refused("000010"), "preset 1351620000001-000010: Video is not supported yet");
+        assert_eq!(refused("500060"), "preset 1351620000001-500060: Container fmp4 is not supported yet");
+        let mut preset = presets::get("1351620000001-100110").unwrap().clone();
+        preset.audio.as_mut().unwrap().codec_options.as_mut().unwrap().profile = Some("HE-AAC".into());
+        assert!(Encoding::of(&preset).unwrap_err().0.contains("Audio.CodecOptions.Profile HE-AAC"));
+    }
+}

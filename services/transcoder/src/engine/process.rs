@@ -1,0 +1,165 @@
+//! Runs ffmpeg and ffprobe on files that nobody vouches for: no environment, no input, bounded time, memory and files.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+
+use anyhow::Context;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+use super::Limits;
+
+/// What is kept of a process's complaints: the end says why it stopped.
+const STDERR_TAIL: usize = 16 * 1024;
+/// ffprobe's answer on a few streams has some kilobytes.
+const STDOUT_MOST: u64 = 1024 * 1024;
+
+/// How a process ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// By itself.
+    Exited {
+        /// Its exit status.
+        status: ExitStatus,
+        /// What it wrote, at most [`STDOUT_MOST`] bytes.
+        stdout: Vec<u8>,
+        /// The end of its complaints.
+        stderr: String,
+    },
+    /// It was killed at the limit of time.
+    TimedOut,
+}
+
+/// Runs a program in `directory` until it ends or its time is over. Dropping the future kills it.
+pub async fn run(program: &Path, arguments: &[String], directory: &Path, limits: &Limits) -> anyhow::Result<Ended> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(directory)
+        .env_clear()
+        .env("AV_LOG_FORCE_NOCOLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // A group of its own: Ctrl-C in a terminal reaches the service, which then decides.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    confine(&child, limits);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let work = async {
+        let (status, stdout, stderr) = tokio::join!(child.wait(), beginning(stdout), tail(stderr));
+        Ok::<_, std::io::Error>(Ended::Exited { status: status?, stdout: stdout?, stderr: stderr? })
+    };
+    match tokio::time::timeout(limits.time, work).await {
+        Ok(ended) => ended.with_context(|| format!("cannot follow {}", program.display())),
+        Err(_) => {
+            child.kill().await.with_context(|| format!("cannot stop {}", program.display()))?;
+            Ok(Ended::TimedOut)
+        }
+    }
+}
+
+/// Sets the child's limits from outside, because running code between fork and exec is not safe. The child has run
+/// for microseconds by then and read nothing.
+#[cfg(target_os = "linux")]
+fn confine(child: &Child, limits: &Limits) {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    const OPEN_FILES: u64 = 256;
+    let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) else { return };
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    for (resource, most) in [
+        (Resource::Cpu, limits.time.as_secs().saturating_mul(cores).max(1)),
+        (Resource::Fsize, limits.output_bytes),
+        (Resource::As, limits.memory_bytes),
+        (Resource::Nofile, OPEN_FILES),
+        (Resource::Core, 0),
+    ] {
+        // It fails for a process that has ended already, or when the service's own limit is lower: both are fine.
+        if let Err(cause) = prlimit(Some(pid), resource, Rlimit { current: Some(most), maximum: Some(most) }) {
+            tracing::debug!(?resource, %cause, "limit not set");
+        }
+    }
+}
+
+/// Other systems have no call that limits another process; time-out and size checks remain.
+#[cfg(not(target_os = "linux"))]
+fn confine(_: &Child, _: &Limits) {}
+
+async fn beginning(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    let Some(mut stream) = stream else { return Ok(kept) };
+    (&mut stream).take(STDOUT_MOST).read_to_end(&mut kept).await?;
+    // The rest is read away, or the process would wait for ever.
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+    Ok(kept)
+}
+
+async fn tail(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
+    let mut kept = Vec::with_capacity(1024);
+    let Some(mut stream) = stream else { return Ok(String::new()) };
+    loop {
+        if stream.read_buf(&mut kept).await? == 0 {
+            break;
+        }
+        if kept.len() > 2 * STDERR_TAIL {
+            kept.drain(..kept.len() - STDERR_TAIL);
+        }
+    }
+    let end = &kept[kept.len().saturating_sub(STDERR_TAIL)..];
+    Ok(String::from_utf8_lossy(end).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn limits(time: Duration) -> Limits {
+        Limits { input_bytes: 0, output_bytes: 1 << 20, memory_bytes: 1 << 30, time }
+    }
+
+    async fn shell(script: &str, limits: &Limits) -> Ended {
+        let directory = tempfile::tempdir().unwrap();
+        run(Path::new("/bin/sh"), &["-c".into(), script.into()], directory.path(), limits).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn output_is_kept_within_bounds() {
+        let script = "echo answer; i=0; while [ $i -lt 9000 ]; do echo complaint $i >&2; i=$((i+1)); done; exit 3";
+        let Ended::Exited { status, stdout, stderr } = shell(script, &limits(Duration::from_secs(30))).await else {
+            panic!("timed out");
+        };
+        assert_eq!((status.code(), stdout.as_slice()), (Some(3), b"answer\n".as_slice()));
+        assert!(stderr.ends_with("complaint 8999") && stderr.len() <= STDERR_TAIL, "{}", stderr.len());
+    }
+
+    #[tokio::test]
+    async fn time_is_bounded() {
+        let started = Instant::now();
+        assert!(matches!(shell("exec sleep 60", &limits(Duration::from_millis(200))).await, Ended::TimedOut));
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
+
+    #[tokio::test]
+    async fn the_environment_is_empty() {
+        let Ended::Exited { stdout, .. } =
+            shell("echo ${HOME-none} ${CARGO-none}", &limits(Duration::from_secs(30))).await
+        else {
+            panic!("timed out");
+        };
+        assert_eq!(stdout, b"none none\n");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn files_are_bounded() {
+        let script = "sleep 0.2; head -c 3000000 /dev/zero > big; wc -c < big";
+        let Ended::Exited { stdout, .. } = shell(script, &limits(Duration::from_secs(30))).await else {
+            panic!("timed out");
+        };
+        assert_eq!(String::from_utf8_lossy(&stdout).trim(), (1 << 20).to_string());
+    }
+}

@@ -1,0 +1,197 @@
+//! Moves files between S3 and the scratch directory, a part at a time.
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::{ByteStream, Length};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use elastic_transcoder::{Failure, FailureCode};
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::io::AsyncWriteExt;
+
+use super::StepError;
+
+/// Names the job that wrote an object, so that a job that runs again after a crash knows its own.
+const JOB_METADATA: &str = "segue-job";
+/// Larger files go in parts of this size, or of a size that makes at most [`MAX_PARTS`].
+const PART_BYTES: u64 = 16 * 1024 * 1024;
+/// The most parts of one upload (S3 API, UploadPart).
+const MAX_PARTS: u64 = 10_000;
+/// Parts on their way at once.
+const PARTS_AT_ONCE: usize = 3;
+
+/// An object's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+}
+
+/// S3, as the engine uses it.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    s3: Client,
+}
+
+impl Storage {
+    /// Over a client that has its own time-outs and retries.
+    pub fn new(s3: Client) -> Self {
+        Self { s3 }
+    }
+
+    /// Streams an object to a file and gives its size.
+    pub async fn fetch(&self, object: &Object, path: &Path, most: u64) -> Result<u64, StepError> {
+        let Object { bucket, key } = object;
+        let reply = self.s3.get_object().bucket(bucket).key(key).send().await;
+        let mut body = match reply {
+            Ok(reply) => reply.body,
+            Err(error) => return Err(refused(error, object, Access::Read)),
+        };
+        let mut file = tokio::fs::File::create(path).await.context("cannot create a scratch file")?;
+        let mut size = 0;
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.context("the input broke off while it was read")?;
+            size += chunk.len() as u64;
+            if size > most {
+                let sentence = format!("The input is larger than {most} bytes: bucket={bucket}, key={key}.");
+                return Err(StepError::Failed(Failure::new(FailureCode::InputTooLarge, sentence)));
+            }
+            file.write_all(&chunk).await.context("cannot write a scratch file")?;
+        }
+        file.flush().await.context("cannot write a scratch file")?;
+        Ok(size)
+    }
+
+    /// Fails with 3002 when an object of that name exists that the job did not write itself.
+    pub async fn free_for(&self, object: &Object, job_id: &str) -> Result<(), StepError> {
+        let Object { bucket, key } = object;
+        match self.s3.head_object().bucket(bucket).key(key).send().await {
+            Ok(reply) if reply.metadata().and_then(|all| all.get(JOB_METADATA)).is_some_and(|id| id == job_id) => {
+                Ok(())
+            }
+            Ok(_) => Err(StepError::Failed(Failure::output_exists(bucket, key))),
+            Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404) => Ok(()),
+            Err(error) => Err(refused(error, object, Access::Write)),
+        }
+    }
+
+    /// Uploads a file from disk.
+    pub async fn store(
+        &self,
+        path: &Path,
+        size: u64,
+        object: &Object,
+        content_type: &str,
+        job_id: &str,
+    ) -> Result<(), StepError> {
+        if size > PART_BYTES {
+            return self.store_parts(path, size, object, content_type, job_id).await;
+        }
+        let body = ByteStream::from_path(path).await.context("cannot read an output")?;
+        let put = self.s3.put_object().bucket(&object.bucket).key(&object.key).content_type(content_type);
+        match put.metadata(JOB_METADATA, job_id).body(body).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refused(error, object, Access::Write)),
+        }
+    }
+
+    async fn store_parts(
+        &self,
+        path: &Path,
+        size: u64,
+        object: &Object,
+        content_type: &str,
+        job_id: &str,
+    ) -> Result<(), StepError> {
+        let Object { bucket, key } = object;
+        let create = self.s3.create_multipart_upload().bucket(bucket).key(key).content_type(content_type);
+        let created = match create.metadata(JOB_METADATA, job_id).send().await {
+            Ok(created) => created,
+            Err(error) => return Err(refused(error, object, Access::Write)),
+        };
+        let upload_id = created.upload_id().context("S3 answered without an upload id")?;
+        let result = self.parts(path, size, object, upload_id).await;
+        if result.is_err() {
+            // Parts that stay cost storage; a bucket's lifecycle rule removes what this cannot.
+            let abort = self.s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
+            if let Err(error) = abort.send().await {
+                tracing::warn!(bucket, key, cause = %DisplayErrorContext(&error), "cannot abort an upload in parts");
+            }
+        }
+        result
+    }
+
+    async fn parts(&self, path: &Path, size: u64, object: &Object, upload_id: &str) -> Result<(), StepError> {
+        let part_bytes = PART_BYTES.max(size.div_ceil(MAX_PARTS));
+        let parts = (0..size.div_ceil(part_bytes)).map(|index| {
+            let offset = index * part_bytes;
+            self.part(path, object, upload_id, (index, offset, part_bytes.min(size - offset)))
+        });
+        let parts = stream::iter(parts).buffered(PARTS_AT_ONCE).try_collect::<Vec<_>>().await?;
+        let Object { bucket, key } = object;
+        let complete = self.s3.complete_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        match complete.multipart_upload(parts).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refused(error, object, Access::Write)),
+        }
+    }
+
+    async fn part(
+        &self,
+        path: &Path,
+        object: &Object,
+        upload_id: &str,
+        (index, offset, length): (u64, u64, u64),
+    ) -> Result<CompletedPart, StepError> {
+        let body = ByteStream::read_from().path(path).offset(offset).length(Length::Exact(length)).build().await;
+        let number = i32::try_from(index + 1)?;
+        let part = self.s3.upload_part().bucket(&object.bucket).key(&object.key).upload_id(upload_id);
+        let part = part.part_number(number).body(body.context("cannot read an output")?);
+        match part.send().await {
+            Ok(reply) => Ok(CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(reply.e_tag)
+                .set_checksum_crc32(reply.checksum_crc32)
+                .set_checksum_crc64_nvme(reply.checksum_crc64_nvme)
+                .build()),
+            Err(error) => Err(refused(error, object, Access::Write)),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Access {
+    Read,
+    Write,
+}
+
+/// Sorts a refusal of S3 into what clients are told and what is tried again.
+fn refused<E>(error: SdkError<E>, object: &Object, access: Access) -> StepError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + Debug + 'static,
+{
+    let Object { bucket, key } = object;
+    let status = error.raw_response().map(|raw| raw.status().as_u16());
+    let failure = match (error.code(), status, access) {
+        (Some("NoSuchKey"), _, Access::Read) => Failure::input_missing(bucket, key),
+        (Some("NoSuchBucket"), ..) => {
+            Failure::new(FailureCode::BucketMissing, format!("The specified bucket does not exist: bucket={bucket}."))
+        }
+        (Some("AccessDenied"), ..) | (None, Some(403), _) => {
+            let (code, verb) = match access {
+                Access::Read => (FailureCode::ReadDenied, "read"),
+                Access::Write => (FailureCode::WriteDenied, "written"),
+            };
+            Failure::new(code, format!("The specified object may not be {verb}: bucket={bucket}, key={key}."))
+        }
+        (_, Some(404), Access::Read) => Failure::input_missing(bucket, key),
+        _ => return StepError::Again(anyhow!("S3, {bucket}/{key}: {}", DisplayErrorContext(error))),
+    };
+    StepError::Failed(failure)
+}

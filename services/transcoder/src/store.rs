@@ -1,0 +1,81 @@
+//! What the transcoder remembers: pipelines and jobs, each as the document that the API shows.
+
+mod jobs;
+mod pipelines;
+
+use database::Database;
+use queue::Outbox;
+use sqlx::migrate::Migrator;
+use sqlx::{Any, Transaction};
+
+pub use jobs::{Created, create_job, find_job, jobs_by_pipeline, jobs_by_status, update_job};
+pub use pipelines::{create_pipeline, find_pipeline, pipelines};
+
+/// This service's tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!();
+/// The PostgreSQL schema that holds them.
+pub const SCHEMA: &str = "transcoder";
+/// How many things one page of a list has. The original's number was never published.
+pub const PAGE: i64 = 50;
+
+/// The database and its outbox. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The tables.
+    pub database: Database,
+    /// Messages that leave with a committed change.
+    pub outbox: Outbox,
+}
+
+impl Store {
+    /// Over a database that has been migrated.
+    pub fn new(database: Database) -> Self {
+        let outbox = Outbox::new(database.pool().clone());
+        Self { database, outbox }
+    }
+
+    /// Begins a transaction that writes.
+    pub async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        self.database.begin().await
+    }
+
+    /// Commits, and sends what was put into the outbox.
+    pub async fn commit(&self, transaction: Transaction<'_, Any>) -> Result<(), sqlx::Error> {
+        self.outbox.commit(transaction).await
+    }
+}
+
+/// A part of a list, by id, which is by time.
+#[derive(Debug, Clone, Copy)]
+pub struct Slice<'a> {
+    /// Oldest first.
+    pub ascending: bool,
+    /// The last id of the part before.
+    pub after: Option<&'a str>,
+}
+
+impl Slice<'_> {
+    /// The bound of the ids that follow. Ids are digits, a dash and word characters, so `~` is above them all.
+    fn bound(&self) -> &str {
+        self.after.unwrap_or(if self.ascending { "" } else { "~" })
+    }
+}
+
+/// At most [`PAGE`] documents, and the token of the next page.
+pub type Page<T> = (Vec<T>, Option<String>);
+
+/// Cuts off the one row more that was read to see whether there is a next page.
+fn page<T>(mut rows: Vec<T>, id: impl Fn(&T) -> &str) -> Page<T> {
+    let more = rows.len() > PAGE as usize;
+    rows.truncate(PAGE as usize);
+    let next = rows.last().filter(|_| more).map(|last| id(last).to_owned());
+    (rows, next)
+}
+
+fn encode<T: serde::Serialize>(document: &T) -> Result<String, sqlx::Error> {
+    serde_json::to_string(document).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+fn decode<T: serde::de::DeserializeOwned>(document: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(document).map_err(|error| sqlx::Error::Decode(error.into()))
+}
