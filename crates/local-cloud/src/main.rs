@@ -1,2 +1,118 @@
-//! A durable S3, SQS and SNS for one machine.
-fn main() {}
+//! `local-cloud`: a durable S3, SQS and SNS for one machine, as a process of its own.
+
+use std::{future::IntoFuture, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::Parser;
+use local_cloud::{AccessKey, LocalCloud, Settings};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+use tracing_subscriber::EnvFilter;
+
+/// How long requests in hand may take once a stop is asked for.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A durable S3, SQS and SNS for one machine.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where everything is kept; made when it is not there.
+    #[arg(long, env = "SEGUE_LOCAL_CLOUD_DATA_DIR")]
+    data_dir: PathBuf,
+    /// The address to listen on.
+    #[arg(long, env = "SEGUE_LOCAL_CLOUD_LISTEN", default_value = "127.0.0.1:4566")]
+    listen: SocketAddr,
+    /// Where clients reach this process, as in queue URLs [default: http://LISTEN].
+    #[arg(long, env = "SEGUE_LOCAL_CLOUD_PUBLIC_ENDPOINT")]
+    public_endpoint: Option<String>,
+    /// The one region there is.
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    region: String,
+    /// A key that may sign requests, as ID:SECRET; repeatable. Without any, one is made at the first
+    /// start and kept in the data directory.
+    #[arg(
+        long,
+        env = "SEGUE_LOCAL_CLOUD_ACCESS_KEYS",
+        value_name = "ID:SECRET",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    access_key: Vec<AccessKey>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // s3s logs each client's error as an error of the server's.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let signals = Signals::catch()?;
+    let listener =
+        TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let address = listener.local_addr()?;
+    let settings = Settings {
+        region: arguments.region,
+        access_keys: arguments.access_key,
+        public_endpoint: arguments.public_endpoint.unwrap_or_else(|| format!("http://{address}")),
+        ..Settings::new(arguments.data_dir)
+    };
+    let cloud = LocalCloud::open(settings)?;
+    announce(&format!("local-cloud listens on http://{address}\n{}", cloud.exports()))?;
+    serve(listener, cloud.router(), signals).await
+}
+
+/// Serves until a signal, then lets what is in hand finish, within bounds.
+async fn serve(listener: TcpListener, router: axum::Router, mut signals: Signals) -> anyhow::Result<()> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        // An error means that the sender is gone: that is the sign.
+        let _ = stopped.await;
+    });
+    let mut server = std::pin::pin!(server.into_future());
+    tokio::select! {
+        served = &mut server => return Ok(served?),
+        () = signals.next() => drop(stop),
+    }
+    if let Ok(served) = tokio::time::timeout(DRAIN, server).await {
+        served?;
+    }
+    Ok(())
+}
+
+/// Caught from the moment this is made; before that, a signal ends the process at once.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn announce(text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

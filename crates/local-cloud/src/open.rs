@@ -89,7 +89,6 @@ impl LocalCloud {
             Credentials::open(settings.access_keys, &credentials_file).map_err(io_error(&credentials_file))?;
         let schema = [s3::SCHEMA.concat().as_str(), sqs::SCHEMA, sns::SCHEMA].join("\n");
         let store = Store::open(&dir.join("local-cloud.db"), &schema, lock)?;
-        let objects = dir.join("objects");
         let context = Arc::new(Context {
             store,
             region: settings.region,
@@ -98,6 +97,7 @@ impl LocalCloud {
             data_dir: dir,
             credentials,
         });
+        let objects = context.data_dir.join("objects");
         let sqs = Arc::new(Sqs::new(context.clone()));
         let services = server::Services {
             s3: Arc::new(S3::open(context.clone(), &objects).map_err(io_error(&objects))?),
@@ -141,6 +141,7 @@ fn make_private(dir: &Path) -> Result<(), OpenError> {
 }
 
 /// Two processes over one directory would each sweep away what the other is writing.
+#[expect(clippy::disallowed_methods, reason = "start-up, before anything is served")]
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join("lock");
     let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(io_error(&path))?;

@@ -106,7 +106,8 @@ fn malformed(signing: &Signing, why: &str) -> S3Error {
 fn check_signed_headers(parts: &Parts, signing: &Signing) -> Result<(), S3Error> {
     // The hash of the body is compared with the body itself, signed or not.
     let must_be_signed = |name: &str| name.starts_with("x-amz-") && name != "x-amz-content-sha256";
-    let unsigned = parts.headers.keys().find(|name| must_be_signed(name.as_str()) && !signing.headers.contains(name.as_str()));
+    let unsigned =
+        parts.headers.keys().find(|name| must_be_signed(name.as_str()) && !signing.headers.contains(name.as_str()));
     if unsigned.is_some() || !signing.headers.contains("host") {
         return Err(s3_error!(AccessDenied, "There were headers present in the request which were not signed"));
     }
@@ -114,7 +115,8 @@ fn check_signed_headers(parts: &Parts, signing: &Signing) -> Result<(), S3Error>
 }
 
 fn check_supported(parts: &Parts) -> Result<(), S3Error> {
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if parts.method == Method::POST && content_type.to_ascii_lowercase().starts_with("multipart/form-data") {
         return Err(not_done("PostObject"));
     }

@@ -1,18 +1,18 @@
 //! Takes a body: from the connection into a synced file, in bounded memory, checked on the way.
 
-use std::{fs::File, io::{self, Write}, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures::StreamExt;
 use http::HeaderMap;
 use md5::{Digest, Md5};
-use s3s::{
-    S3Error, S3ErrorCode, StdError, TrailingHeaders,
-    checksum::ChecksumHasher,
-    dto::StreamingBlob,
-    s3_error,
-};
+use s3s::{S3Error, S3ErrorCode, StdError, TrailingHeaders, checksum::ChecksumHasher, dto::StreamingBlob, s3_error};
 use tokio::task::JoinHandle;
 
 use super::{
@@ -75,7 +75,7 @@ pub(super) async fn receive(
     let hasher = expected.sum.as_ref().map(|(algorithm, _)| algorithm.hasher());
     let directory = files.clone();
     let (file, out) = blocking(move || directory.create()).await?;
-    let mut sink = Sink::Idle(Writer { out, size: 0, md5: Md5::new(), hasher });
+    let mut sink = Sink::Idle(Box::new(Writer { out, size: 0, md5: Md5::new(), hasher }));
     if let Some(mut body) = body {
         let mut left = expected.length;
         while let Some(batch) = gather(&mut body, &mut left).await? {
@@ -84,7 +84,11 @@ pub(super) async fn receive(
     }
     let writer = sink.wait().await?;
     if writer.size != expected.length {
-        return Err(s3_error!(IncompleteBody, "You did not provide the number of bytes specified by the Content-Length HTTP header.").into());
+        return Err(s3_error!(
+            IncompleteBody,
+            "You did not provide the number of bytes specified by the Content-Length HTTP header."
+        )
+        .into());
     }
     let (file, writer) = blocking(move || {
         writer.out.sync_all()?;
@@ -166,12 +170,12 @@ struct Writer {
 }
 
 enum Sink {
-    Idle(Writer),
-    Busy(JoinHandle<io::Result<Writer>>),
+    Idle(Box<Writer>),
+    Busy(JoinHandle<io::Result<Box<Writer>>>),
 }
 
 impl Sink {
-    async fn wait(self) -> io::Result<Writer> {
+    async fn wait(self) -> io::Result<Box<Writer>> {
         match self {
             Self::Idle(writer) => Ok(writer),
             Self::Busy(task) => task.await.map_err(io::Error::other)?,
@@ -180,7 +184,7 @@ impl Sink {
 }
 
 impl Writer {
-    fn write(mut self, batch: Vec<Bytes>) -> JoinHandle<io::Result<Self>> {
+    fn write(mut self: Box<Self>, batch: Vec<Bytes>) -> JoinHandle<io::Result<Box<Self>>> {
         tokio::task::spawn_blocking(move || {
             for piece in batch {
                 self.md5.update(&piece);

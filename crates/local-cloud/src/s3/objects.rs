@@ -80,9 +80,7 @@ pub(super) fn now_ms() -> i64 {
 }
 
 pub(super) fn timestamp(ms: i64) -> Timestamp {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-        .into()
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH).into()
 }
 
 pub(super) fn require_bucket(connection: &Connection, bucket: &str) -> Result<(), Fault> {

@@ -106,9 +106,8 @@ pub(super) fn list(
          WHERE bucket = ?1 AND key >= ?2 AND key < ?3 AND (key, id) > (?4, ?5)
          ORDER BY key, id LIMIT ?6",
     )?;
-    let rows = statement.query_map(params![bucket, from, end, after_key.as_bytes(), after_id, limit], |row| {
-        Ok(read_upload(row))
-    })?;
+    let rows = statement
+        .query_map(params![bucket, from, end, after_key.as_bytes(), after_id, limit], |row| Ok(read_upload(row)))?;
     rows.map(|row| row?).collect()
 }
 

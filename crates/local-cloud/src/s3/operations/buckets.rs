@@ -24,7 +24,9 @@ pub(super) async fn create_bucket(
     let asked = request.input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);
     let asked = asked.as_ref().map_or(UNNAMED_REGION, BucketLocationConstraint::as_str);
     if asked != region {
-        let message = format!("The {asked} location constraint is incompatible for the region specific endpoint this request was sent to.");
+        let message = format!(
+            "The {asked} location constraint is incompatible for the region specific endpoint this request was sent to."
+        );
         return Err(s3_error!(IllegalLocationConstraintException, "{message}").into());
     }
     let location = format!("/{name}");

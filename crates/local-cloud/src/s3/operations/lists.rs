@@ -139,5 +139,7 @@ pub(super) fn limit(asked: Option<i32>) -> Result<usize, S3Error> {
 }
 
 fn decode(token: &str) -> Result<Vec<u8>, S3Error> {
-    URL_SAFE_NO_PAD.decode(token).map_err(|_| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
+    URL_SAFE_NO_PAD
+        .decode(token)
+        .map_err(|_| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
 }

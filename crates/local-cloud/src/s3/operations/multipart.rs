@@ -29,7 +29,11 @@ pub(super) async fn create_multipart_upload(
     let full_object = match (algorithm, input.checksum_type.as_ref().map(ChecksumType::as_str)) {
         (None, _) => false,
         (Some(Algorithm::Sha1 | Algorithm::Sha256), Some(ChecksumType::FULL_OBJECT)) => {
-            return Err(s3_error!(InvalidRequest, "The FULL_OBJECT checksum type cannot be used with this checksum algorithm.").into());
+            return Err(s3_error!(
+                InvalidRequest,
+                "The FULL_OBJECT checksum type cannot be used with this checksum algorithm."
+            )
+            .into());
         }
         (Some(algorithm), kind) => algorithm == Algorithm::Crc64Nvme || kind == Some(ChecksumType::FULL_OBJECT),
     };
@@ -108,13 +112,17 @@ pub(super) async fn complete_multipart_upload(
 
 /// The parts that the client lists, if each is there and is the one it means.
 fn choose(wanted: &[CompletedPart], have: Vec<Part>, upload: &Upload) -> Result<Vec<Part>, Fault> {
+    if !wanted.is_sorted_by(|one, next| one.part_number < next.part_number) {
+        return Err(s3_error!(
+            InvalidPartOrder,
+            "The list of parts was not in ascending order. The parts list must be specified in order by part number."
+        )
+        .into());
+    }
     let mut have: std::collections::HashMap<i32, Part> = have.into_iter().map(|part| (part.number, part)).collect();
     let mut parts: Vec<Part> = Vec::with_capacity(wanted.len());
     for (index, wanted_part) in wanted.iter().enumerate() {
         let number = wanted_part.part_number.unwrap_or(0);
-        if parts.last().is_some_and(|last| last.number >= number) {
-            return Err(s3_error!(InvalidPartOrder, "The list of parts was not in ascending order. The parts list must be specified in order by part number.").into());
-        }
         let part = have.remove(&number).filter(|part| is_meant(wanted_part, part)).ok_or_else(|| {
             s3_error!(InvalidPart, "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")
         })?;
@@ -127,7 +135,9 @@ fn choose(wanted: &[CompletedPart], have: Vec<Part>, upload: &Upload) -> Result<
             return Err(s3_error!(InvalidRequest, "The upload was created using a {name} checksum. The complete request must include the checksum for each part. It was missing for part {number} in the request.").into());
         }
         if index + 1 < wanted.len() && part.size < SMALLEST_PART {
-            return Err(s3_error!(EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size").into());
+            return Err(
+                s3_error!(EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size").into()
+            );
         }
         parts.push(part);
     }
@@ -136,7 +146,8 @@ fn choose(wanted: &[CompletedPart], have: Vec<Part>, upload: &Upload) -> Result<
 
 fn is_meant(wanted: &CompletedPart, part: &Part) -> bool {
     let same_tag = wanted.e_tag.as_ref().is_some_and(|etag| etag.value() == part.etag);
-    let same_sum = part.sum.as_ref().is_none_or(|sum| sum.algorithm.of_part(wanted).is_none_or(|value| *value == sum.value));
+    let same_sum =
+        part.sum.as_ref().is_none_or(|sum| sum.algorithm.of_part(wanted).is_none_or(|value| *value == sum.value));
     same_tag && same_sum
 }
 
@@ -161,7 +172,9 @@ fn assemble(upload: Upload, parts: &[Part]) -> Object {
 fn whole_sum(algorithm: Algorithm, full_object: bool, parts: &[Part]) -> Option<Sum> {
     let sums: Vec<(&str, u64)> = parts
         .iter()
-        .map(|part| part.sum.as_ref().filter(|sum| sum.algorithm == algorithm).map(|sum| (sum.value.as_str(), part.size)))
+        .map(|part| {
+            part.sum.as_ref().filter(|sum| sum.algorithm == algorithm).map(|sum| (sum.value.as_str(), part.size))
+        })
         .collect::<Option<_>>()?;
     if full_object {
         return checksum::combined(algorithm, &sums);

@@ -20,12 +20,8 @@ pub(super) async fn upload_part(
     if !(1..=MAX_PARTS).contains(&number) {
         return Err(s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive").into());
     }
-    let mut expected = Expected::new(
-        input.content_length,
-        input.content_md5.as_deref(),
-        &request.headers,
-        request.trailing_headers,
-    )?;
+    let mut expected =
+        Expected::new(input.content_length, input.content_md5.as_deref(), &request.headers, request.trailing_headers)?;
     let (bucket, key, id) = (input.bucket, input.key, input.upload_id);
     let early = (bucket.clone(), key.clone(), id.clone());
     let read = move |connection: &rusqlite::Connection| uploads::require(connection, &early.0, &early.1, &early.2);
@@ -66,7 +62,10 @@ fn agreed(
     match (upload, claimed) {
         (Some(upload), Some((claimed, _))) if upload != claimed => {
             let (upload, claimed) = (upload.name().to_ascii_lowercase(), claimed.name().to_ascii_lowercase());
-            Err(s3_error!(InvalidRequest, "Checksum Type mismatch occurred, expected checksum Type: {upload}, actual checksum Type: {claimed}"))
+            Err(s3_error!(
+                InvalidRequest,
+                "Checksum Type mismatch occurred, expected checksum Type: {upload}, actual checksum Type: {claimed}"
+            ))
         }
         (Some(upload), None) => Ok(Some((upload, Claim::None))),
         (_, claimed) => Ok(claimed),

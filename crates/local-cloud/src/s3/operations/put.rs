@@ -17,13 +17,10 @@ pub(super) async fn put_object(
 ) -> Result<S3Response<PutObjectOutput>, Fault> {
     let mut input = request.input;
     let meta: Meta = meta_of!(input)?;
-    let expected = Expected::new(
-        input.content_length,
-        input.content_md5.as_deref(),
-        &request.headers,
-        request.trailing_headers,
-    )?;
-    let target = Target { bucket: input.bucket, key: input.key, if_match: input.if_match, if_none_match: input.if_none_match };
+    let expected =
+        Expected::new(input.content_length, input.content_md5.as_deref(), &request.headers, request.trailing_headers)?;
+    let target =
+        Target { bucket: input.bucket, key: input.key, if_match: input.if_match, if_none_match: input.if_none_match };
     // Said before the body comes, where it can be; the transaction looks again.
     let early = target.clone();
     on.context.store.read(move |connection| early.check(connection)).await?;

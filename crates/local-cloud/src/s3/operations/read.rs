@@ -26,9 +26,8 @@ pub(super) async fn get_object(
         if_unmodified_since: input.if_unmodified_since,
     };
     let pin = on.reclaim.pin(&input.bucket, &input.key);
-    let read = move |connection: &rusqlite::Connection| {
-        objects::require_with_segments(connection, &input.bucket, &input.key)
-    };
+    let read =
+        move |connection: &rusqlite::Connection| objects::require_with_segments(connection, &input.bucket, &input.key);
     let (object, segments) = on.context.store.read(read).await?;
     conditions.check(&object)?;
     let range = satisfiable(input.range, object.size)?;

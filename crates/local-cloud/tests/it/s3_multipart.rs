@@ -1,0 +1,148 @@
+//! Multipart uploads through the AWS SDK.
+
+use aws_sdk_s3::{
+    Client,
+    primitives::ByteStream,
+    types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart},
+};
+
+use crate::s3::{BUCKET, code, get, put, until_files, world};
+
+const MIB: usize = 1024 * 1024;
+
+async fn begin(s3: &Client, key: &str) -> String {
+    let upload = s3.create_multipart_upload().bucket(BUCKET).key(key).content_type("audio/x").send().await.unwrap();
+    upload.upload_id.unwrap()
+}
+
+async fn part(s3: &Client, key: &str, id: &str, number: i32, body: Vec<u8>) -> CompletedPart {
+    let put = s3.upload_part().bucket(BUCKET).key(key).upload_id(id).part_number(number);
+    let put = put.body(ByteStream::from(body)).send().await.unwrap();
+    CompletedPart::builder()
+        .part_number(number)
+        .set_e_tag(put.e_tag)
+        .set_checksum_crc32(put.checksum_crc32)
+        .set_checksum_crc64_nvme(put.checksum_crc64_nvme)
+        .build()
+}
+
+async fn complete(s3: &Client, key: &str, id: &str, parts: &[CompletedPart]) -> Result<String, String> {
+    let upload = CompletedMultipartUpload::builder().set_parts(Some(parts.to_vec())).build();
+    let done =
+        s3.complete_multipart_upload().bucket(BUCKET).key(key).upload_id(id).multipart_upload(upload).send().await;
+    match done {
+        Ok(done) => Ok(done.e_tag.unwrap()),
+        Err(error) => Err(code::<(), _>(Err(error))),
+    }
+}
+
+#[tokio::test]
+async fn parts_become_an_object() {
+    let (world, s3) = world().await;
+    put(&s3, "k", "old").await;
+    let id = begin(&s3, "k").await;
+    let three = part(&s3, "k", &id, 3, vec![b'c'; 10]).await;
+    let _replaced = part(&s3, "k", &id, 1, vec![b'x'; 10]).await;
+    let one = part(&s3, "k", &id, 1, vec![b'a'; 5 * MIB]).await;
+    let _unused = part(&s3, "k", &id, 2, vec![b'b'; 10]).await;
+    let world = world.restart().await;
+    let s3 = world.s3();
+    let listed = s3.list_parts().bucket(BUCKET).key("k").upload_id(&id).send().await.unwrap();
+    let sizes: Vec<_> = listed.parts().iter().map(|part| (part.part_number().unwrap(), part.size().unwrap())).collect();
+    assert_eq!(sizes, [(1, 5 * MIB as i64), (2, 10), (3, 10)]);
+    let uploads = s3.list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
+    assert_eq!(uploads.uploads()[0].upload_id(), Some(id.as_str()));
+    assert_eq!(get(&s3, "k").await, b"old");
+    let etag = complete(&s3, "k", &id, &[one.clone(), three.clone()]).await.unwrap();
+    assert!(etag.ends_with("-2\""), "{etag}");
+    // Again, as a client does that did not get the answer.
+    assert_eq!(complete(&s3, "k", &id, &[one, three]).await.unwrap(), etag);
+    until_files(&world, 2).await;
+    let body = get(&s3, "k").await;
+    assert!(body == [vec![b'a'; 5 * MIB], vec![b'c'; 10]].concat());
+    let across = s3.get_object().bucket(BUCKET).key("k").range(format!("bytes={}-{}", 5 * MIB - 2, 5 * MIB + 1));
+    let across = across.send().await.unwrap();
+    assert_eq!(across.content_type(), Some("audio/x"));
+    assert_eq!(across.body.collect().await.unwrap().to_vec(), b"aacc");
+    s3.copy_object().bucket(BUCKET).key("copy").copy_source(format!("{BUCKET}/k")).send().await.unwrap();
+    s3.delete_object().bucket(BUCKET).key("k").send().await.unwrap();
+    assert!(get(&s3, "copy").await == body);
+    until_files(&world, 2).await;
+}
+
+#[tokio::test]
+async fn a_wrong_list_of_parts_is_refused() {
+    let (_world, s3) = world().await;
+    let id = begin(&s3, "k").await;
+    let one = part(&s3, "k", &id, 1, vec![b'a'; 100]).await;
+    let two = part(&s3, "k", &id, 2, vec![b'b'; 100]).await;
+    let refused = |parts: Vec<CompletedPart>| {
+        let (s3, id) = (s3.clone(), id.clone());
+        async move { complete(&s3, "k", &id, &parts).await.unwrap_err() }
+    };
+    assert_eq!(refused(vec![one.clone(), two.clone()]).await, "EntityTooSmall");
+    assert_eq!(refused(vec![two.clone(), one.clone()]).await, "InvalidPartOrder");
+    assert_eq!(refused(vec![one.clone(), one.clone()]).await, "InvalidPartOrder");
+    assert_eq!(refused(vec![]).await, "MalformedXML");
+    let missing = CompletedPart::builder().part_number(9).e_tag(one.e_tag().unwrap()).build();
+    assert_eq!(refused(vec![missing]).await, "InvalidPart");
+    let other_tag = CompletedPart::builder().part_number(1).e_tag(two.e_tag().unwrap()).build();
+    assert_eq!(refused(vec![other_tag]).await, "InvalidPart");
+    assert_eq!(complete(&s3, "k", "no-such-id", std::slice::from_ref(&one)).await.unwrap_err(), "NoSuchUpload");
+    assert_eq!(complete(&s3, "other", &id, std::slice::from_ref(&one)).await.unwrap_err(), "NoSuchUpload");
+    complete(&s3, "k", &id, &[one]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_aborted_upload_leaves_nothing() {
+    let (world, s3) = world().await;
+    let id = begin(&s3, "k").await;
+    part(&s3, "k", &id, 1, vec![b'a'; 100]).await;
+    s3.abort_multipart_upload().bucket(BUCKET).key("k").upload_id(&id).send().await.unwrap();
+    until_files(&world, 0).await;
+    let late = s3.upload_part().bucket(BUCKET).key("k").upload_id(&id).part_number(1);
+    assert_eq!(code(late.body(ByteStream::from_static(b"x")).send().await), "NoSuchUpload");
+    assert!(s3.list_multipart_uploads().bucket(BUCKET).send().await.unwrap().uploads().is_empty());
+    let id = begin(&s3, "k").await;
+    part(&s3, "k", &id, 1, vec![b'a'; 100]).await;
+    let beyond = s3.upload_part().bucket(BUCKET).key("k").upload_id(&id).part_number(10_001);
+    assert_eq!(code(beyond.body(ByteStream::from_static(b"x")).send().await), "InvalidArgument");
+    s3.delete_bucket().bucket(BUCKET).send().await.unwrap();
+    until_files(&world, 0).await;
+}
+
+#[tokio::test]
+async fn sums_of_parts_make_the_sum_of_the_object() {
+    let (_world, s3) = world().await;
+    for (algorithm, kind) in
+        [(ChecksumAlgorithm::Crc32, ChecksumType::Composite), (ChecksumAlgorithm::Crc64Nvme, ChecksumType::FullObject)]
+    {
+        let begun = s3.create_multipart_upload().bucket(BUCKET).key("k");
+        let begun = begun.checksum_algorithm(algorithm.clone()).checksum_type(kind.clone()).send().await.unwrap();
+        let id = begun.upload_id.unwrap();
+        let mut parts = Vec::new();
+        for (number, body) in [(1, vec![b'a'; 5 * MIB]), (2, vec![b'b'; 10])] {
+            let put = s3.upload_part().bucket(BUCKET).key("k").upload_id(&id).part_number(number);
+            let put = put.checksum_algorithm(algorithm.clone()).body(body.into()).send().await.unwrap();
+            parts.push(
+                CompletedPart::builder()
+                    .part_number(number)
+                    .set_e_tag(put.e_tag)
+                    .set_checksum_crc32(put.checksum_crc32)
+                    .set_checksum_crc64_nvme(put.checksum_crc64_nvme)
+                    .build(),
+            );
+        }
+        if kind == ChecksumType::Composite {
+            let bare = CompletedPart::builder().part_number(1).set_e_tag(parts[0].e_tag.clone()).build();
+            assert_eq!(complete(&s3, "k", &id, &[bare]).await.unwrap_err(), "InvalidRequest");
+        }
+        complete(&s3, "k", &id, &parts).await.unwrap();
+        // The SDK compares a sum of the whole object with what it reads.
+        assert_eq!(get(&s3, "k").await.len(), 5 * MIB + 10);
+        let head = s3.head_object().bucket(BUCKET).key("k").checksum_mode(aws_sdk_s3::types::ChecksumMode::Enabled);
+        let head = head.send().await.unwrap();
+        assert_eq!(head.checksum_type(), Some(&kind));
+        assert_eq!(head.checksum_crc32().is_some_and(|sum| sum.ends_with("-2")), kind == ChecksumType::Composite);
+    }
+}
