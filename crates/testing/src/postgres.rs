@@ -71,7 +71,7 @@ impl Cluster {
             .stderr(log)
             .spawn()
             .expect("sh runs");
-        wait_for(&directory.join(".s.PGSQL.5432"), &directory);
+        wait_until_ready(&directory);
         let host = directory.display().to_string().replace('/', "%2F");
         Self { template: format!("postgres://segue@localhost/{{}}?host={host}"), keeper: Some(keeper) }
     }
@@ -92,15 +92,17 @@ impl Drop for Cluster {
     }
 }
 
-/// The socket is there before the server takes connections, but by then it answers those who come.
-fn wait_for(socket: &Path, directory: &Path) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !socket.exists() {
+/// The socket is there before the server takes connections; the last line of its pid file says
+/// when it does, and is what `pg_ctl --wait` reads.
+fn wait_until_ready(directory: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let status = || std::fs::read_to_string(directory.join("data/postmaster.pid")).unwrap_or_default();
+    while status().lines().last().map(str::trim) != Some("ready") {
         if Instant::now() > deadline {
             let log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
             panic!("postgres did not start: {log}");
         }
-        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 

@@ -1,1 +1,46 @@
-//! One binary that runs everything, provisions resources and issues local tokens.
+//! `segue`: everything in one process, and the commands around it.
+
+mod issuer;
+mod provision;
+mod send;
+mod token;
+mod up;
+
+use std::process::ExitCode;
+
+/// Segue: upload a media file, have it transcoded, tell its owner it is ready.
+#[derive(clap::Parser)]
+#[command(name = "segue", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Run everything on this machine, in one process.
+    Up(up::UpArgs),
+    /// Print a token for a user of `segue up`.
+    Token(token::TokenArgs),
+    /// Make buckets, queues, topics, subscriptions and the pipeline where the SDK's variables point to.
+    Provision(provision::ProvisionArgs),
+    /// Upload files, follow them, and print their notices and downloads.
+    Send(send::SendArgs),
+}
+
+/// Runs the command. Every error is one line on standard error and a failing exit code.
+pub async fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Up(args) => up::run(args).await,
+        Command::Token(args) => token::run(&args),
+        Command::Provision(args) => provision::run(args).await,
+        Command::Send(args) => send::run(args).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("segue: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,2 +1,10 @@
-//! One binary that runs everything, provisions resources and issues local tokens.
-fn main() {}
+//! The `segue` command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    segue::run(segue::Cli::parse()).await
+}
