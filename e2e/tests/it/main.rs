@@ -1,0 +1,9 @@
+//! The whole system, through its real binaries, on real media.
+
+mod apart;
+mod api;
+mod binaries;
+mod crash;
+mod journey;
+mod large;
+mod up;
