@@ -181,18 +181,6 @@ async fn an_overwritten_or_deleted_object_leaves_no_file() {
 }
 
 #[tokio::test]
-async fn a_reader_keeps_what_it_reads() {
-    let (world, s3) = world().await;
-    let body = vec![b'x'; 8 * 1024 * 1024];
-    put(&s3, "k", body.clone()).await;
-    let got = s3.get_object().bucket(BUCKET).key("k").send().await.unwrap();
-    put(&s3, "k", "new").await;
-    assert!(got.body.collect().await.unwrap().to_vec() == body);
-    assert_eq!(get(&s3, "k").await, b"new");
-    until_files(&world, 1).await;
-}
-
-#[tokio::test]
 async fn checksums_are_checked_and_kept() {
     let (world, s3) = world().await;
     use ChecksumAlgorithm::{Crc32, Crc32C, Crc64Nvme, Sha1, Sha256};

@@ -146,3 +146,21 @@ async fn sums_of_parts_make_the_sum_of_the_object() {
         assert_eq!(head.checksum_crc32().is_some_and(|sum| sum.ends_with("-2")), kind == ChecksumType::Composite);
     }
 }
+
+#[tokio::test]
+async fn a_reader_keeps_what_it_reads() {
+    let (world, s3) = world().await;
+    let id = begin(&s3, "k").await;
+    let mut parts = Vec::new();
+    // Far more than the connection holds, so that the last files are not open yet.
+    for number in 1..=4 {
+        parts.push(part(&s3, "k", &id, number, vec![number as u8; 8 * MIB]).await);
+    }
+    complete(&s3, "k", &id, &parts).await.unwrap();
+    let got = s3.get_object().bucket(BUCKET).key("k").send().await.unwrap();
+    put(&s3, "k", "new").await;
+    assert_eq!(get(&s3, "k").await, b"new");
+    let body = got.body.collect().await.unwrap().to_vec();
+    assert!(body == (1..=4).flat_map(|number| vec![number; 8 * MIB]).collect::<Vec<u8>>());
+    until_files(&world, 1).await;
+}
