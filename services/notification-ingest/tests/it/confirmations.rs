@@ -1,0 +1,68 @@
+//! Subscriptions are confirmed by the API, and by nothing that a message says.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{Router, extract::Request};
+use notification_ingest::Config;
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+use testing::{TestDatabase, World};
+
+use crate::{rig::TOPIC, signer::Signer};
+
+const ANSWER: &str = r#"<ConfirmSubscriptionResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
+    <ConfirmSubscriptionResult><SubscriptionArn>arn:aws:sns:us-east-1:000000000000:segue-transcoder-events:1</SubscriptionArn></ConfirmSubscriptionResult>
+    <ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></ConfirmSubscriptionResponse>"#;
+
+/// Takes down what it is asked, and answers as SNS confirms.
+async fn recorder() -> (String, Arc<Mutex<Vec<String>>>) {
+    let seen = Arc::<Mutex<Vec<String>>>::default();
+    let writer = seen.clone();
+    let router = Router::new().fallback(async move |request: Request| {
+        let line = format!("{} {}", request.method(), request.uri());
+        let body = axum::body::to_bytes(request.into_body(), 64 * 1024).await.unwrap();
+        writer.lock().unwrap().push(format!("{line} {}", String::from_utf8_lossy(&body)));
+        ANSWER
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, seen)
+}
+
+#[tokio::test]
+async fn an_expected_topic_is_confirmed_by_the_api_and_no_url_is_followed() {
+    let (world, signer, database) = (World::start().await, Signer::start().await, TestDatabase::sqlite());
+    let (url, seen) = recorder().await;
+    // local-cloud has no HTTP subscriptions, so this one call goes to something that takes it down.
+    let mut platform = world.platform().clone();
+    let config = platform.aws.sns.config().to_builder().endpoint_url(&url).build();
+    platform.aws.sns = aws_sdk_sns::Client::from_conf(config);
+    let mut config = Config::new(database.args());
+    config.sns_local_endpoint = Some(signer.endpoint().parse().unwrap());
+    let base = world.serve(notification_ingest::start(config, &platform).await.unwrap()).await;
+    let post = async |message: Value| {
+        let request = Client::new().post(format!("{base}/v1/notifications/sns")).body(message.to_string());
+        let request = request.header("content-type", "text/plain; charset=UTF-8");
+        request.header("x-amz-sns-topic-arn", message["TopicArn"].as_str().unwrap()).send().await.unwrap().status()
+    };
+    let evil = format!("{url}/evil");
+
+    let foreign = Signer::confirmation("SubscriptionConfirmation", "arn:aws:sns:us-east-1:0:other", "t", &evil);
+    assert_eq!(post(signer.sign(foreign, 2)).await, StatusCode::FORBIDDEN);
+    let unsigned = Signer::confirmation("SubscriptionConfirmation", TOPIC, "t", &evil);
+    assert_eq!(post(unsigned.clone()).await, StatusCode::FORBIDDEN);
+    let mut other_token = signer.sign(unsigned, 2);
+    other_token["Token"] = "stolen".into();
+    assert_eq!(post(other_token).await, StatusCode::FORBIDDEN);
+    let gone = Signer::confirmation("UnsubscribeConfirmation", TOPIC, "t", &evil);
+    assert_eq!(post(signer.sign(gone, 1)).await, StatusCode::OK);
+    assert_eq!(*seen.lock().unwrap(), Vec::<String>::new());
+
+    let good = Signer::confirmation("SubscriptionConfirmation", TOPIC, "the-token", &evil);
+    assert_eq!(post(signer.sign(good, 1)).await, StatusCode::OK);
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(seen[0].starts_with("POST / ") && seen[0].contains("Action=ConfirmSubscription"), "{seen:?}");
+    assert!(seen[0].contains("Token=the-token") && seen[0].contains("segue-transcoder-events"), "{seen:?}");
+}
