@@ -56,15 +56,9 @@ impl BodyError {
             Self::TooLarge(limit) => error::too_large(limit),
             Self::Idle => error::idle(),
             Self::Broken(cause) => Problem::bad_request("The body was cut off.").because(cause),
-            Self::Short | Self::Frame => Problem::bad_request(sentence(&self)),
+            Self::Short | Self::Frame => Problem::bad_request(error::sentence(&self)),
         }
     }
-}
-
-fn sentence(error: &BodyError) -> String {
-    let text = error.to_string();
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).chain(['.']).collect()).unwrap_or_default()
 }
 
 /// How many bytes may still arrive before the reader says otherwise. Cheap to clone.

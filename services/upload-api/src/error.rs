@@ -1,5 +1,7 @@
 //! What clients are told when a body cannot be taken.
 
+use std::fmt::Display;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use runtime::Problem;
 
@@ -42,4 +44,11 @@ pub fn busy() -> Problem {
 pub fn not_complete(state: common::OutputState) -> Problem {
     let detail = format!("This output cannot be downloaded: its state is {state}.");
     Problem::new(StatusCode::CONFLICT, "not-complete", detail)
+}
+
+/// An error's words as a sentence for people.
+pub fn sentence(error: &impl Display) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).chain(['.']).collect()).unwrap_or_default()
 }

@@ -71,11 +71,7 @@ impl Payload {
 }
 
 fn parse(name: String) -> Result<Filename, Problem> {
-    Filename::try_from(name).map_err(|error| {
-        let mut detail = error.to_string();
-        detail.replace_range(..1, &detail[..1].to_uppercase());
-        error::unprocessable(detail + ".")
-    })
+    Filename::try_from(name).map_err(|error| error::unprocessable(error::sentence(&error)))
 }
 
 fn text(headers: &HeaderMap) -> Option<&str> {

@@ -45,7 +45,7 @@ async fn in_parts(app: &App) {
 #[tokio::test]
 async fn a_body_that_is_cut_off_leaves_nothing() {
     for app in apps().await {
-        let body = media(20 * MIB);
+        let body = media(9 * MIB);
         let form =
             [&b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\n\r\n"[..], &body].concat();
         let declared = format!("Content-Length: {}", 30 * MIB);
@@ -87,7 +87,7 @@ async fn a_body_that_stops_coming_is_given_up() {
 #[tokio::test]
 async fn more_bodies_than_places_are_sent_away() {
     let app = app(|config| config.uploads_at_once = 1).await;
-    let first = send(&app, &format!("Content-Length: {}", 30 * MIB), &media(20 * MIB)).await;
+    let first = send(&app, &format!("Content-Length: {}", 30 * MIB), &media(9 * MIB)).await;
     in_parts(&app).await;
     let second = app.post("alice", "?filename=b.mp3", media(100)).await;
     assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -121,7 +121,7 @@ async fn a_process_that_stops_gives_a_body_up() {
     let platform = Platform { shutdown: Shutdown::new(), ..app.world.platform().clone() };
     let config = upload_api::Config::new(app.database.args(), app.issuer.auth_args());
     app.base = app.world.serve(upload_api::start(config, &platform).await.unwrap()).await;
-    let _stream = send(&app, &format!("Content-Length: {}", 30 * MIB), &media(20 * MIB)).await;
+    let _stream = send(&app, &format!("Content-Length: {}", 30 * MIB), &media(9 * MIB)).await;
     in_parts(&app).await;
     platform.shutdown.finish(Duration::from_millis(100)).await.unwrap();
     assert_eq!(app.uploads_in_parts().await, 0);
