@@ -20,7 +20,7 @@ use axum::Router;
 use common::names::TRANSCODER_JOBS;
 use database::Database;
 use elastic_transcoder::Arns;
-use queue::{Consumer, Queue, Relay, Settings, Stop};
+use queue::{Consumer, Relay, Settings, Stop, find};
 use runtime::Platform;
 
 pub use api::{Api, router};
@@ -34,14 +34,11 @@ use handler::JobHandler;
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts the service: its consumer and relay run on the platform; the API's routes are given back.
-pub async fn start(platform: Platform, config: Config) -> anyhow::Result<Router> {
-    let engine = engine(&platform, &config.engine).await?;
+pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router> {
+    let engine = engine(platform, &config.engine).await?;
     let store = Store::new(Database::connect(&config.database, SCHEMA, &MIGRATIONS).await?);
     let jobs_queue = platform.names.full(TRANSCODER_JOBS);
-    let queue = Queue {
-        url: queue_url(&platform, &jobs_queue).await?,
-        dead_letters_url: queue_url(&platform, &platform.names.dead_letters(TRANSCODER_JOBS)).await?,
-    };
+    let queue = find::queue(&platform.aws.sqs, &platform.names, TRANSCODER_JOBS).await?;
     let settings = Settings { concurrency: config.engine.jobs(), visibility_timeout: VISIBILITY_TIMEOUT };
     let handler = JobHandler::new(store.clone(), Arc::new(engine));
     let consumer = Consumer::new(platform.aws.sqs.clone(), queue, settings, handler);
@@ -64,10 +61,4 @@ async fn engine(platform: &Platform, config: &EngineConfig) -> anyhow::Result<En
     let scratch = Scratch::open(&directory)
         .with_context(|| format!("cannot use the scratch directory {} (SEGUE_SCRATCH_DIR)", directory.display()))?;
     Ok(Engine { tools, limits: config.limits(), scratch, storage: Storage::new(platform.aws.s3.clone()) })
-}
-
-async fn queue_url(platform: &Platform, name: &str) -> anyhow::Result<String> {
-    let reply = platform.aws.sqs.get_queue_url().queue_name(name).send().await;
-    let reply = reply.with_context(|| format!("cannot find the queue {name}; `segue provision` makes it"))?;
-    reply.queue_url.with_context(|| format!("SQS gave no URL for the queue {name}"))
 }

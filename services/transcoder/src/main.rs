@@ -18,5 +18,5 @@ struct Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     let Args { process, config } = Args::parse();
-    runtime::process::run(process, |platform| transcoder::start(platform, config)).await
+    runtime::process::run(process, |platform| async move { transcoder::start(config, &platform).await }).await
 }

@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use common::Timestamp;
 use elastic_transcoder::{
-    ApiError, CreateJobRequest, ErrorCode, Job, JobInput, JobOutput, JobStatus, ListQuery, Pipeline, Timing, presets,
-    validate,
+    ApiError, CreateJobRequest, ErrorCode, Job, JobInput, JobOutput, JobStatus, Pipeline, Timing, presets, validate,
 };
 use http::{HeaderMap, StatusCode};
 use queue::{Outgoing, Target};
 use serde_json::json;
 
 use super::pipelines::{fresh_id, no_id, slice};
-use super::reply::{Reply, accepted, parse, reply};
+use super::reply::{Listing, Reply, accepted, parse, reply};
 use super::{Api, supported};
 use crate::engine::Encoding;
 use crate::message::Message;
@@ -76,9 +75,8 @@ pub async fn cancel(State(api): State<Api>, Path(id): Path<String>) -> Reply {
 }
 
 /// ListJobsByPipeline
-pub async fn list_by_pipeline(State(api): State<Api>, Path(id): Path<String>, Query(query): Query<ListQuery>) -> Reply {
+pub async fn list_by_pipeline(State(api): State<Api>, Path(id): Path<String>, Listing(query): Listing) -> Reply {
     validate::id("pipelineId", &id)?;
-    validate::list(&query)?;
     let mut connection = api.store().database.pool().acquire().await?;
     if store::find_pipeline(&mut connection, &id).await?.is_none() {
         return Err(ApiError::pipeline_not_found(api.arns().account(), &id).into());
@@ -88,13 +86,8 @@ pub async fn list_by_pipeline(State(api): State<Api>, Path(id): Path<String>, Qu
 }
 
 /// ListJobsByStatus
-pub async fn list_by_status(
-    State(api): State<Api>,
-    Path(status): Path<String>,
-    Query(query): Query<ListQuery>,
-) -> Reply {
+pub async fn list_by_status(State(api): State<Api>, Path(status): Path<String>, Listing(query): Listing) -> Reply {
     validate::status(&status)?;
-    validate::list(&query)?;
     let status: JobStatus = status.parse().map_err(|_| ApiError::validation("unknown status"))?;
     let mut connection = api.store().database.pool().acquire().await?;
     let (jobs, next) = store::jobs_by_status(&mut connection, status, slice(&query)).await?;

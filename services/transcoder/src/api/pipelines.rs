@@ -1,7 +1,7 @@
 //! Pipelines.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use common::Timestamp;
 use elastic_transcoder::{
     ApiError, CreatePipelineRequest, ErrorCode, ListQuery, Pipeline, PipelineOutputConfig, PipelineStatus, Warning,
@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::reply::{Fault, Reply, parse, reply};
+use super::reply::{Fault, Listing, Reply, parse, reply};
 use super::{Api, supported};
 use crate::store::{self, Slice};
 
@@ -46,8 +46,7 @@ pub async fn read(State(api): State<Api>, Path(id): Path<String>) -> Reply {
 }
 
 /// ListPipelines
-pub async fn list(State(api): State<Api>, Query(query): Query<ListQuery>) -> Reply {
-    validate::list(&query)?;
+pub async fn list(State(api): State<Api>, Listing(query): Listing) -> Reply {
     let slice = slice(&query);
     let mut connection = api.store().database.pool().acquire().await?;
     let (pipelines, next) = store::pipelines(&mut connection, slice).await?;

@@ -1,12 +1,12 @@
 //! Presets: the service's own, which nobody can change. Custom ones cannot be made yet, so there are no others.
 
-use axum::extract::{Path, Query, State};
-use elastic_transcoder::{ApiError, ErrorCode, ListQuery, Preset, presets, validate};
+use axum::extract::{Path, State};
+use elastic_transcoder::{ApiError, ErrorCode, Preset, presets, validate};
 use http::StatusCode;
 use serde_json::json;
 
 use super::Api;
-use super::reply::{Reply, reply};
+use super::reply::{Listing, Reply, reply};
 use crate::store::PAGE;
 
 /// ReadPreset
@@ -17,8 +17,7 @@ pub async fn read(State(api): State<Api>, Path(id): Path<String>) -> Reply {
 }
 
 /// ListPresets
-pub async fn list(State(api): State<Api>, Query(query): Query<ListQuery>) -> Reply {
-    validate::list(&query)?;
+pub async fn list(State(api): State<Api>, Listing(query): Listing) -> Reply {
     let all = presets::system(api.arns());
     let ordered: Box<dyn Iterator<Item = Preset>> =
         if query.is_ascending() { Box::new(all) } else { Box::new(all.rev()) };

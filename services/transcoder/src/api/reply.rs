@@ -1,8 +1,10 @@
 //! Replies: JSON with a request id, and errors in the form that SDKs read.
 
 use axum::Json;
+use axum::extract::{FromRequestParts, Query};
 use axum::response::{IntoResponse, Response};
-use elastic_transcoder::{ApiError, ErrorCode};
+use elastic_transcoder::{ApiError, ErrorCode, ListQuery, validate};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +46,21 @@ impl IntoResponse for Fault {
         let mut response = (status, Json(json!({ "message": self.error.message }))).into_response();
         response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code.as_str()));
         with_id(response, &request_id)
+    }
+}
+
+/// The query string of a list operation.
+pub struct Listing(pub ListQuery);
+
+impl<S: Sync> FromRequestParts<S> for Listing {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+        let Ok(Query(query)) = Query::<ListQuery>::try_from_uri(&parts.uri) else {
+            return Err(ApiError::validation("The query string cannot be read.").into());
+        };
+        validate::list(&query)?;
+        Ok(Self(query))
     }
 }
 

@@ -87,7 +87,8 @@ async fn command(
             bail!("no space left for the files of job {}", task.job_id)
         }
         Ended::Exited { status, stderr, .. } => {
-            tracing::warn!(job_id = task.job_id, %status, outputs = wanted.len(), stderr, "ffmpeg failed");
+            // Mostly the file's fault, so there is nothing for an operator to do.
+            tracing::info!(job_id = task.job_id, %status, outputs = wanted.len(), stderr, "ffmpeg failed");
             Ok(Err(Failure::new(FailureCode::Unhandled, "Amazon Elastic Transcoder could not process the media file.")))
         }
         Ended::TimedOut => {

@@ -18,8 +18,10 @@ pub enum Measure {
     Flac,
     /// The `mvhd` box (ISO 14496-12, section 8.2.2).
     Mp4,
-    /// ffprobe.
+    /// ffprobe reads the header.
     Probe,
+    /// ffprobe counts frames: a transport stream does not say how long its last packet lasts.
+    Frames,
 }
 
 /// The length of an output in milliseconds, 0 when it holds nothing.
@@ -30,6 +32,7 @@ pub async fn millis(engine: &Engine, measure: Measure, directory: &Path, index: 
         Measure::Flac => flac,
         Measure::Mp4 => mp4,
         Measure::Probe => return probe::output_millis(engine, directory, index).await,
+        Measure::Frames => return probe::output_frames_millis(engine, directory, index).await,
     };
     match tokio::task::spawn_blocking(move || read(&mut File::open(path)?)).await? {
         Ok(Some(millis)) => Ok(millis),

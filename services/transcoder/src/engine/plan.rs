@@ -86,7 +86,7 @@ fn container(name: &str) -> Option<Container> {
         "ts" => Container {
             arguments: &["-f", "mpegts"],
             content_type: "video/mp2t",
-            measure: Measure::Probe,
+            measure: Measure::Frames,
             codecs: &["AAC", "mp3"],
         },
         "ogg" | "oga" => Container {

@@ -39,6 +39,9 @@ struct Stream {
     height: Option<i64>,
     avg_frame_rate: Option<String>,
     duration: Option<String>,
+    sample_rate: Option<String>,
+    /// Present when packets were counted.
+    nb_read_packets: Option<String>,
     #[serde(default)]
     disposition: Disposition,
 }
@@ -62,16 +65,28 @@ pub async fn probe(
     }
 }
 
-/// The length of an output, in milliseconds.
+/// The length of an output in milliseconds, as its header says.
 pub async fn output_millis(engine: &Engine, directory: &Path, index: usize) -> anyhow::Result<i64> {
-    let name = format!("file:{}", encode::output_name(index));
-    let arguments = ["-hide_banner", "-loglevel", "warning", "-protocol_whitelist", "file,pipe", "-i", &name];
-    let probed = show(engine, arguments.map(String::from).into(), directory).await?;
+    let probed = show(engine, output_arguments(index), directory).await?;
     Ok(probed.as_ref().and_then(millis).unwrap_or(0))
 }
 
+/// The length of an output in milliseconds, by the count of its frames.
+pub async fn output_frames_millis(engine: &Engine, directory: &Path, index: usize) -> anyhow::Result<i64> {
+    let mut arguments = output_arguments(index);
+    arguments.push("-count_packets".into());
+    let probed = show(engine, arguments, directory).await?;
+    Ok(probed.as_ref().and_then(|probed| probed.streams.first()).and_then(frames_millis).unwrap_or(0))
+}
+
+fn output_arguments(index: usize) -> Vec<String> {
+    let name = format!("file:{}", encode::output_name(index));
+    ["-hide_banner", "-loglevel", "warning", "-protocol_whitelist", "file,pipe", "-i", &name].map(String::from).into()
+}
+
 async fn show(engine: &Engine, mut arguments: Vec<String>, directory: &Path) -> anyhow::Result<Option<Probed>> {
-    let entries = "format=duration:stream=codec_type,codec_name,width,height,avg_frame_rate,duration:stream_disposition=attached_pic";
+    let entries = "format=duration:stream=codec_type,codec_name,width,height,avg_frame_rate,duration,sample_rate,\
+nb_read_packets:stream_disposition=attached_pic";
     arguments.extend(["-show_entries", entries, "-of", "json"].map(String::from));
     match process::run(&engine.tools.ffprobe, &arguments, directory, &engine.limits).await? {
         Ended::Exited { status, stdout, .. } if status.success() => Ok(Some(serde_json::from_slice(&stdout)?)),
@@ -117,6 +132,18 @@ fn millis(probed: &Probed) -> Option<i64> {
     Some((seconds * 1000.0).round() as i64)
 }
 
+/// Each packet is one frame of a fixed number of samples (ISO 14496-3 for AAC, ISO 11172-3 for MP3).
+fn frames_millis(stream: &Stream) -> Option<i64> {
+    let samples = match stream.codec_name.as_deref()? {
+        "aac" => 1024,
+        "mp3" => 1152,
+        _ => return None,
+    };
+    let packets: i64 = stream.nb_read_packets.as_deref()?.parse().ok()?;
+    let rate: i64 = stream.sample_rate.as_deref()?.parse().ok()?;
+    packets.checked_mul(samples * 1000)?.checked_div(rate)
+}
+
 /// `30000/1001` becomes `29.97`, `25/1` becomes `25`.
 fn frame_rate(ratio: &str) -> Option<String> {
     let (frames, seconds) = ratio.split_once('/')?;
@@ -142,6 +169,13 @@ mod tests {
             assert_eq!(frame_rate(ratio).as_deref(), Some(text));
         }
         assert_eq!(frame_rate("0/0"), None);
+    }
+
+    #[test]
+    fn frames_make_a_length() {
+        let counted = r#"{"streams":[{"codec_name":"aac","sample_rate":"44100","nb_read_packets":"45"}]}"#;
+        assert_eq!(frames_millis(&probed(counted).streams[0]), Some(1044));
+        assert_eq!(frames_millis(&probed(&counted.replace("44100", "0")).streams[0]), None);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! Below the scratch directory each process has a directory of its own and, beside it, a lock file that it holds while
 //! it lives. The kernel frees the lock however the process ends, so a lock that can be had marks leftovers.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -26,7 +27,7 @@ pub struct Scratch {
 impl Scratch {
     /// Removes what dead processes left in `parent` and makes a place for this one.
     pub fn open(parent: &Path) -> io::Result<Self> {
-        fs::create_dir_all(parent)?;
+        private().recursive(true).create(parent)?;
         let start = File::create(parent.join(START))?;
         flock(&start, FlockOperation::LockExclusive)?;
         sweep(parent)?;
@@ -35,7 +36,7 @@ impl Scratch {
         let lock = File::create_new(&lock_path)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
         let own = parent.join(name);
-        fs::create_dir(&own)?;
+        private().create(&own)?;
         Ok(Self { own, lock_path, _lock: lock })
     }
 
@@ -53,6 +54,13 @@ impl Drop for Scratch {
     }
 }
 
+/// What users send is for nobody else on this machine.
+fn private() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
 fn sweep(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let path = entry?.path();
@@ -68,12 +76,34 @@ fn sweep(parent: &Path) -> io::Result<()> {
         let leftover = path.with_extension("");
         if leftover.exists() {
             tracing::info!(directory = %leftover.display(), "removing what a process that died left behind");
+            stop_strays(&leftover);
             fs::remove_dir_all(&leftover)?;
         }
         fs::remove_file(&path)?;
     }
     Ok(())
 }
+
+/// Ends an ffmpeg whose service was killed: it would go on for nobody. It is known by the directory it works in.
+#[cfg(target_os = "linux")]
+fn stop_strays(leftover: &Path) {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let (Ok(leftover), Ok(processes)) = (leftover.canonicalize(), fs::read_dir("/proc")) else { return };
+    for process in processes.flatten() {
+        let name = process.file_name();
+        let Some(pid) = name.to_str().and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw) else { continue };
+        // Processes of other users cannot be looked into, and are not ours.
+        let works_there = fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&leftover));
+        if works_there && let Err(cause) = kill_process(pid, Signal::KILL) {
+            tracing::warn!(?pid, %cause, "cannot stop a process of a service that died");
+        }
+    }
+}
+
+/// Elsewhere it ends by itself, within its limits.
+#[cfg(not(target_os = "linux"))]
+fn stop_strays(_: &Path) {}
 
 #[cfg(test)]
 mod tests {
@@ -88,9 +118,14 @@ mod tests {
         fs::create_dir_all(dead.join("job-x")).unwrap();
         fs::write(dead.join("job-x/input"), "x").unwrap();
         File::create(dead.with_extension(LOCK)).unwrap();
+        let mut stray = std::process::Command::new("sleep").arg("600").current_dir(&dead).spawn().unwrap();
         fs::write(parent.path().join("note.lock"), "somebody else's").unwrap();
 
         let next = Scratch::open(parent.path()).unwrap();
+        #[cfg(target_os = "linux")]
+        assert!(!stray.wait().unwrap().success());
+        #[cfg(not(target_os = "linux"))]
+        stray.kill().unwrap();
         assert!(!dead.exists() && !dead.with_extension(LOCK).exists());
         assert!(kept.path().exists() && parent.path().join("note.lock").exists());
         drop((kept, living, next));

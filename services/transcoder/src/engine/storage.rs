@@ -47,19 +47,26 @@ impl Storage {
     /// Streams an object to a file and gives its size.
     pub async fn fetch(&self, object: &Object, path: &Path, most: u64) -> Result<u64, StepError> {
         let Object { bucket, key } = object;
-        let reply = self.s3.get_object().bucket(bucket).key(key).send().await;
-        let mut body = match reply {
-            Ok(reply) => reply.body,
+        let reply = match self.s3.get_object().bucket(bucket).key(key).send().await {
+            Ok(reply) => reply,
             Err(error) => return Err(refused(error, object, Access::Read)),
         };
+        let too_large = || {
+            let sentence = format!("The input is larger than {most} bytes: bucket={bucket}, key={key}.");
+            StepError::Failed(Failure::new(FailureCode::InputTooLarge, sentence))
+        };
+        let stated = reply.content_length().and_then(|length| u64::try_from(length).ok());
+        if stated.is_some_and(|length| length > most) {
+            return Err(too_large());
+        }
+        let mut body = reply.body;
         let mut file = tokio::fs::File::create(path).await.context("cannot create a scratch file")?;
         let mut size = 0;
         while let Some(chunk) = body.next().await {
             let chunk = chunk.context("the input broke off while it was read")?;
             size += chunk.len() as u64;
             if size > most {
-                let sentence = format!("The input is larger than {most} bytes: bucket={bucket}, key={key}.");
-                return Err(StepError::Failed(Failure::new(FailureCode::InputTooLarge, sentence)));
+                return Err(too_large());
             }
             file.write_all(&chunk).await.context("cannot write a scratch file")?;
         }

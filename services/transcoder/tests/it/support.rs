@@ -1,0 +1,176 @@
+//! A running transcoder of a test's own, and its client.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_elastictranscoder::Client;
+use aws_sdk_elastictranscoder::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_elastictranscoder::types::{CreateJobOutput, Job, JobInput, Notifications};
+use aws_sdk_s3::primitives::ByteStream;
+use clap::Parser;
+use common::names::TRANSCODER_EVENTS;
+use elastic_transcoder::{Arns, Notification};
+use testing::{TestDatabase, World, eventually};
+use transcoder::{Api, Config, MIGRATIONS, SCHEMA, Store};
+
+pub const KEY: (&str, &str) = ("AKTEST", "a-secret-of-this-test");
+pub const ROLE: &str = "arn:aws:iam::000000000000:role/transcoder";
+pub const WAV: &str = "1351620000001-300300";
+pub const FLAC: &str = "1351620000001-300110";
+pub const MP4: &str = "1351620000001-100110";
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A service that listens, its world and its client.
+pub struct Service {
+    pub world: World,
+    pub store: Store,
+    pub client: Client,
+    pub url: String,
+    _database: TestDatabase,
+    _scratch: tempfile::TempDir,
+}
+
+#[derive(Parser)]
+struct Settings {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// The whole service: API, consumer and relay.
+pub async fn service(database: TestDatabase) -> Service {
+    let world = World::start().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let routes = transcoder::start(config(&database, scratch.path()), world.platform()).await.unwrap();
+    finish(world, database, scratch, routes).await
+}
+
+/// The API without anything that runs jobs: they stay Submitted.
+pub async fn api_only(database: TestDatabase) -> Service {
+    let world = World::start().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let api = Api::new(
+        open(&database).await,
+        Arns::new("us-east-1", "000000000000"),
+        [KEY].into_iter().collect(),
+        world.names().full("transcoder-jobs"),
+    );
+    finish(world, database, scratch, transcoder::router(api)).await
+}
+
+async fn finish(world: World, database: TestDatabase, scratch: tempfile::TempDir, routes: axum::Router) -> Service {
+    let url = world.serve(routes).await;
+    let store = open(&database).await;
+    Service { client: client(&url, KEY), world, store, url, _database: database, _scratch: scratch }
+}
+
+pub async fn open(database: &TestDatabase) -> Store {
+    Store::new(database::Database::connect(&database.args(), SCHEMA, &MIGRATIONS).await.unwrap())
+}
+
+pub fn config(database: &TestDatabase, scratch: &Path) -> Config {
+    let keys = format!("{}:{}", KEY.0, KEY.1);
+    let scratch = scratch.to_str().unwrap();
+    let url = database.args().url.expose().to_owned();
+    let arguments =
+        ["transcoder", "--database-url", &url, "--access-keys", &keys, "--scratch-dir", scratch, "--jobs", "2"];
+    Settings::parse_from(arguments).config
+}
+
+pub fn client(url: &str, (id, secret): (&str, &str)) -> Client {
+    let config = aws_sdk_elastictranscoder::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(id, secret, None, None, "test"))
+        .endpoint_url(url)
+        .build();
+    Client::from_conf(config)
+}
+
+pub fn output(key: &str, preset: &str) -> CreateJobOutput {
+    CreateJobOutput::builder().key(key).preset_id(preset).build()
+}
+
+impl Service {
+    /// A pipeline over the world's bucket whose every topic is the one that the world's queue listens to.
+    pub async fn pipeline(&self) -> String {
+        let topic = self.topic().await;
+        let topics =
+            Notifications::builder().progressing(&topic).completed(&topic).warning(&topic).error(&topic).build();
+        let bucket = self.world.bucket();
+        let create = self.client.create_pipeline().name("test").role(ROLE).input_bucket(bucket).output_bucket(bucket);
+        create.notifications(topics).send().await.unwrap().pipeline.unwrap().id.unwrap()
+    }
+
+    async fn topic(&self) -> String {
+        let name = self.world.names().full(TRANSCODER_EVENTS);
+        self.world.aws().sns.create_topic().name(name).send().await.unwrap().topic_arn.unwrap()
+    }
+
+    pub async fn put(&self, key: &str, body: impl Into<ByteStream>) {
+        let put = self.world.aws().s3.put_object().bucket(self.world.bucket()).key(key);
+        put.body(body.into()).send().await.unwrap();
+    }
+
+    pub async fn put_file(&self, key: &str, path: &Path) {
+        self.put(key, ByteStream::from_path(path).await.unwrap()).await;
+    }
+
+    /// Downloads an object into a directory, with its content type.
+    pub async fn get(&self, key: &str, directory: &Path) -> (std::path::PathBuf, String) {
+        let reply = self.world.aws().s3.get_object().bucket(self.world.bucket()).key(key).send().await.unwrap();
+        let content_type = reply.content_type().unwrap_or_default().to_owned();
+        let path = directory.join(key.replace('/', "-"));
+        std::fs::write(&path, reply.body.collect().await.unwrap().to_vec()).unwrap();
+        (path, content_type)
+    }
+
+    pub async fn create_job(&self, pipeline: &str, key: &str, outputs: Vec<CreateJobOutput>) -> Job {
+        let create = self.client.create_job().pipeline_id(pipeline).input(JobInput::builder().key(key).build());
+        let create = create.set_outputs(Some(outputs)).output_key_prefix("transcoded/");
+        create.user_metadata("owner", "demo").send().await.unwrap().job.unwrap()
+    }
+
+    pub async fn read_job(&self, id: &str) -> Job {
+        self.client.read_job().id(id).send().await.unwrap().job.unwrap()
+    }
+
+    /// Waits until a job has ended.
+    pub async fn ended(&self, id: &str) -> Job {
+        eventually(PATIENCE, || async {
+            let job = self.read_job(id).await;
+            matches!(job.status(), Some("Complete" | "Error" | "Canceled")).then_some(job)
+        })
+        .await
+    }
+
+    /// The next messages of the events queue, each with its subject, until `count` came.
+    pub async fn events(&self, count: usize) -> Vec<(String, Notification)> {
+        let sqs = &self.world.aws().sqs;
+        let name = self.world.names().full(TRANSCODER_EVENTS);
+        let queue = sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap();
+        let mut events = Vec::new();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while events.len() < count {
+            assert!(tokio::time::Instant::now() < deadline, "only {} of {count} events came", events.len());
+            let receive = sqs.receive_message().queue_url(&queue).wait_time_seconds(5).max_number_of_messages(10);
+            for message in receive.send().await.unwrap().messages.unwrap_or_default() {
+                let envelope: serde_json::Value = serde_json::from_str(message.body().unwrap()).unwrap();
+                let text = |name: &str| envelope[name].as_str().unwrap_or_default().to_owned();
+                events.push((text("Subject"), Notification::parse(&text("Message")).unwrap()));
+                let receipt = message.receipt_handle().unwrap();
+                sqs.delete_message().queue_url(&queue).receipt_handle(receipt).send().await.unwrap();
+            }
+        }
+        events.sort_by_key(|(_, event)| event.state as u8);
+        events
+    }
+
+    /// Asks once more for a job to be run, as a second delivery would.
+    pub async fn deliver_again(&self, job_id: &str) {
+        let sqs = &self.world.aws().sqs;
+        let name = self.world.names().full("transcoder-jobs");
+        let queue = sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap();
+        let body = serde_json::json!({ "kind": "run_job", "v": 1, "job_id": job_id }).to_string();
+        sqs.send_message().queue_url(queue).message_body(body).send().await.unwrap();
+    }
+}
