@@ -29,7 +29,7 @@ fn a_completed_job_tells_keys_lengths_and_sizes() {
         r#""state":"COMPLETED","outputs":[
             {"id":"1","presetId":"1351620000001-300300","key":"audio.wav","status":"Complete","duration":62,"durationMillis":61042,"fileSize":10767852},
             {"id":"2","presetId":"1351620000001-300110","key":"audio.flac","status":"Complete","duration":62},
-            {"id":"3","presetId":"1351620000001-100110","key":"audio.mp4","status":"Warning","statusDetail":"a sentence","duration":18446744073709551615}]"#,
+            {"id":"3","presetId":"1351620000001-100110","key":"audio.mp4","status":"Warning","statusDetail":"a sentence","duration":9007199254740992}]"#,
     );
     assert_eq!((result.state, result.error), (FileState::Complete, None));
     let told: Vec<_> = result.outputs.iter().map(|it| (it.key.as_str(), it.duration_ms, it.size, it.state)).collect();
@@ -38,7 +38,7 @@ fn a_completed_job_tells_keys_lengths_and_sizes() {
         [
             ("transcoded/f/audio.wav", Some(61_042), Some(10_767_852), OutputState::Complete),
             ("transcoded/f/audio.flac", Some(62_000), None, OutputState::Complete),
-            ("transcoded/f/audio.mp4", None, None, OutputState::Complete),
+            ("transcoded/f/audio.mp4", Some(9_007_199_254_740_992_000), None, OutputState::Complete),
         ]
     );
 }

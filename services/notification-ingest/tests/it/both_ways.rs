@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use common::{FileState, OutputState, names};
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testing::{TestDatabase, databases, eventually};
 use tokio::task::JoinSet;
 
@@ -95,8 +96,13 @@ async fn a_crowd_of_copies_in_any_order_tells_each_job_s_end_once() {
 async fn what_a_real_topic_hands_to_a_queue_passes_the_door_too() {
     let rig = Rig::start_on_local_cloud(TestDatabase::sqlite()).await;
     let aws = rig.world.aws();
-    aws.sqs.create_queue().queue_name("witness").send().await.unwrap();
     let arn = "arn:aws:sqs:us-east-1:000000000000:witness";
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+        "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": TOPIC}},
+    }]});
+    let create = aws.sqs.create_queue().queue_name("witness");
+    create.attributes(QueueAttributeName::Policy, policy.to_string()).send().await.unwrap();
     aws.sns.subscribe().topic_arn(TOPIC).protocol("sqs").endpoint(arn).send().await.unwrap();
     let mut jobs = Vec::new();
     for version in ["1", "2"] {
