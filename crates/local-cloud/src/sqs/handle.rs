@@ -56,7 +56,7 @@ mod tests {
         let handle = Handle { queue: 1, message: i64::MAX, receives: 3 };
         let text = handle.encode();
         assert_eq!(Handle::decode(&text), Some(handle));
-        for bad in ["", "garbage", "AAAA", &text[1..], &format!("A{}", &text[1..]), &format!("{text}AAAA")] {
+        for bad in ["", "garbage", "AAAA", &text[1..], &format!("B{}", &text[1..]), &format!("{text}AAAA")] {
             assert_eq!(Handle::decode(bad), None, "{bad}");
         }
     }

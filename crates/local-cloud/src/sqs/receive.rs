@@ -94,12 +94,7 @@ impl Sqs {
         check(&request)?;
         let most = request.max_number_of_messages.and_then(|most| usize::try_from(most).ok()).unwrap_or(1);
         let attempt = Arc::new(Attempt { queue, most, timeout: request.visibility_timeout });
-        let result = self.poll(&attempt, request.wait_time_seconds).await;
-        if result.is_err() {
-            // Most likely there is no such queue: nothing to keep a bell for.
-            self.waiting.gone(&attempt.queue);
-        }
-        let found = result?;
+        let found = self.poll(&attempt, request.wait_time_seconds).await?;
         let queue = found.queue.id;
         let messages = found.rows.into_iter().map(|row| message(queue, row, &request)).collect::<Result<_, _>>()?;
         Ok(Received { messages })
@@ -158,9 +153,9 @@ impl Attempt {
     ) -> Result<Found, Error> {
         let queue = queue::get(tx, &self.queue)?;
         let now = now_ms();
-        let rows = self.take(tx, context, waiting, &queue, now)?;
+        let mut rows = self.take(tx, context, waiting, &queue, now)?;
         let due_ms = now + self.timeout.unwrap_or(queue.settings.visibility_timeout) * 1000;
-        hide(tx, &rows, now, due_ms)?;
+        hide(tx, &mut rows, now, due_ms)?;
         let mut next_ms = i64::MAX;
         if rows.is_empty() {
             next_ms = next_due(tx, queue.id)?;
@@ -262,14 +257,17 @@ fn visible(tx: &Connection, queue: i64, now: i64, most: usize, skip: usize) -> R
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn hide(tx: &Connection, rows: &[Stored], now: i64, due_ms: i64) -> Result<(), Error> {
+/// Counts the receive, in the rows as well.
+fn hide(tx: &Connection, rows: &mut [Stored], now: i64, due_ms: i64) -> Result<(), Error> {
     let mut statement = tx.prepare_cached(
-        "UPDATE sqs_messages SET visible_ms = ?2, receives = receives + 1, received_ms = ?3,
-             first_received_ms = CASE first_received_ms WHEN 0 THEN ?3 ELSE first_received_ms END
-         WHERE id = ?1",
+        "UPDATE sqs_messages SET visible_ms = ?2, receives = ?3, received_ms = ?4, first_received_ms = ?5 WHERE id = ?1",
     )?;
     for row in rows {
-        statement.execute([row.id, due_ms, now])?;
+        row.receives += 1;
+        if row.first_received_ms == 0 {
+            row.first_received_ms = now;
+        }
+        statement.execute([row.id, due_ms, row.receives, now, row.first_received_ms])?;
     }
     Ok(())
 }
@@ -282,7 +280,7 @@ fn next_due(tx: &Connection, queue: i64) -> Result<i64, Error> {
 
 /// The answer for one message, made outside of the store.
 fn message(queue: i64, row: Stored, request: &ReceiveMessage) -> Result<Message, Error> {
-    let handle = Handle { queue, message: row.id, receives: row.receives + 1 };
+    let handle = Handle { queue, message: row.id, receives: row.receives };
     let attributes: Attributes = match &row.attributes {
         Some(text) => serde_json::from_str(text).map_err(|error| Error::Internal(error.to_string()))?,
         None => Attributes::new(),
@@ -301,19 +299,17 @@ fn message(queue: i64, row: Stored, request: &ReceiveMessage) -> Result<Message,
 }
 
 fn system_attributes(row: &Stored, request: &ReceiveMessage) -> BTreeMap<&'static str, String> {
-    let now = now_ms();
-    let first = if row.first_received_ms == 0 { now } else { row.first_received_ms };
     let mut all = BTreeMap::from([
-        ("ApproximateFirstReceiveTimestamp", first.to_string()),
-        ("ApproximateReceiveCount", (row.receives + 1).to_string()),
+        ("ApproximateFirstReceiveTimestamp", row.first_received_ms.to_string()),
+        ("ApproximateReceiveCount", row.receives.to_string()),
         ("SenderId", row.sender.clone()),
         ("SentTimestamp", row.sent_ms.to_string()),
     ]);
     if let Some(trace) = &row.trace {
         all.insert("AWSTraceHeader", trace.clone());
     }
-    let mut asked = request.message_system_attribute_names.iter().chain(&request.attribute_names);
-    let asked: Vec<&str> = asked.by_ref().map(String::as_str).collect();
+    let asked = request.message_system_attribute_names.iter().chain(&request.attribute_names);
+    let asked: Vec<&str> = asked.map(String::as_str).collect();
     all.retain(|name, _| asked.contains(&"All") || asked.contains(name));
     all
 }

@@ -22,6 +22,7 @@ impl Sqs {
         if !is_mine {
             return;
         }
+        self.waiting.prune();
         let store = self.context.store.clone();
         tokio::spawn(async move {
             if let Err(error) = store.write(move |tx| sweep(tx, now)).await {

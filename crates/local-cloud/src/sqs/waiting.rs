@@ -62,10 +62,15 @@ impl Waiting {
 
     /// The queue is gone: its polls find that out.
     pub(crate) fn gone(&self, queue: &str) {
-        let bell = self.bells.lock().unwrap_or_else(PoisonError::into_inner).remove(queue);
-        if let Some(bell) = bell {
+        if let Some(bell) = self.existing(queue) {
             bell.notify.notify_waiters();
         }
+    }
+
+    /// Forgets the bells that no poll holds, among them those of queues that are gone or never were.
+    pub(crate) fn prune(&self) {
+        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
+        bells.retain(|_, bell| Arc::strong_count(bell) > 1);
     }
 
     fn existing(&self, queue: &str) -> Option<Arc<Bell>> {

@@ -4,4 +4,6 @@ mod crash;
 mod s3;
 mod s3_multipart;
 mod s3_signatures;
+mod sns;
+mod sqs;
 mod world;
