@@ -36,8 +36,8 @@ impl Api {
 
     /// Uploads a raw body under a name; gives back the file.
     pub async fn upload_raw(&self, name: &str, body: impl Into<reqwest::Body>) -> Value {
-        let request = self.post("/v1/files").query(&[("filename", name)]).body(body);
-        created(request.send().await.unwrap()).await
+        let url = reqwest::Url::parse_with_params(&format!("{}/v1/files", self.base), [("filename", name)]).unwrap();
+        created(self.client.post(url).bearer_auth(&self.token).body(body).send().await.unwrap()).await
     }
 
     pub async fn get(&self, path: &str) -> Response {
