@@ -1,5 +1,6 @@
 //! What strangers may post, what they are answered, and that nothing came of it.
 
+use notification_ingest::Config;
 use reqwest::{Body, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use testing::TestDatabase;
@@ -10,6 +11,7 @@ use crate::{
     signer::Signer,
 };
 
+const SECOND: &str = "arn:aws:sns:us-east-1:000000000000:segue-other-events";
 const FOREIGN: &str = "arn:aws:sns:us-east-1:999999999999:segue-transcoder-events";
 
 struct Attack {
@@ -49,6 +51,7 @@ impl Attacks<'_> {
             ("foreign topic", FOREIGN, &foreign),
             ("foreign body under an expected header", TOPIC, &foreign),
             ("expected body under a foreign header", FOREIGN, &good),
+            ("expected body under another expected header", SECOND, &good),
             ("empty header", "", &good),
             ("two in one header", &format!("{TOPIC}, {FOREIGN}"), &good),
             ("other letters", &TOPIC.to_uppercase(), &good),
@@ -158,7 +161,11 @@ impl Attacks<'_> {
 
 #[tokio::test]
 async fn whatever_is_not_genuine_is_refused_and_changes_nothing() {
-    let rig = Rig::start_with(TestDatabase::sqlite(), |config| config.sns_body_seconds = 1).await;
+    let settings = |config: &mut Config| {
+        config.sns_body_seconds = 1;
+        config.sns_topic_arns = vec![TOPIC.parse().unwrap(), SECOND.parse().unwrap()];
+    };
+    let rig = Rig::start_with(TestDatabase::sqlite(), settings).await;
     let mut attacks = Attacks { rig: &rig, list: Vec::new() };
     attacks.topics();
     attacks.certificate_urls();
