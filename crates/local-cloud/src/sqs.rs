@@ -13,6 +13,7 @@ mod queues;
 mod receive;
 mod send;
 mod sweep;
+mod take;
 mod waiting;
 
 use std::{

@@ -194,7 +194,7 @@ fn create(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes
         let message = "A queue already exists with the same name and a different value for one of its attributes.";
         return Err(Error::client(kind::QUEUE_NAME_EXISTS, message));
     }
-    check_redrive(tx, context, changes)?;
+    check_redrive(tx, context, name, changes)?;
     let settings = to_json(&Settings::default().with(changes))?;
     tx.execute(
         "INSERT INTO sqs_queues (name, settings, policy, tags, created_ms, modified_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
@@ -205,7 +205,7 @@ fn create(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes
 
 fn set(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes) -> Result<(), Error> {
     let queue = queue::get(tx, name)?;
-    check_redrive(tx, context, changes)?;
+    check_redrive(tx, context, name, changes)?;
     let settings = to_json(&queue.settings.with(changes))?;
     tx.execute(
         "UPDATE sqs_queues SET settings = ?2, modified_ms = ?3 WHERE id = ?1",
@@ -217,19 +217,15 @@ fn set(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes) -
     Ok(())
 }
 
-fn check_redrive(tx: &Transaction<'_>, context: &Context, changes: &Changes) -> Result<(), Error> {
+/// The dead-letter queue must be there, and be another one: a queue that moves to itself never ends.
+fn check_redrive(tx: &Transaction<'_>, context: &Context, own: &str, changes: &Changes) -> Result<(), Error> {
     let Some(Some(redrive)) = &changes.redrive else { return Ok(()) };
-    let name = context.queue_name_in_arn(&redrive.target);
-    if let Some(name) = name
-        && queue::find(tx, name)?.is_some()
-    {
-        return Ok(());
-    }
-    let message = format!(
-        "Value {} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.",
-        redrive.target
-    );
-    Err(Error::client(kind::INVALID_PARAMETER, message))
+    let reason = match context.queue_name_in_arn(&redrive.target) {
+        Some(name) if name == own => "A queue cannot be its own dead letter target.",
+        Some(name) if queue::find(tx, name)?.is_some() => return Ok(()),
+        _ => "Dead letter target does not exist.",
+    };
+    Err(Error::parameter("RedrivePolicy", &redrive.target, reason))
 }
 
 fn to_json(settings: &Settings) -> Result<String, Error> {

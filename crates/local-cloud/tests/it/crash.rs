@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use aws_config::SdkConfig;
 use aws_sdk_s3::{Client, primitives::ByteStream};
 use local_cloud::AccessKey;
 
@@ -17,13 +18,13 @@ const BUCKET: &str = "a-bucket";
 const KEY: &str = "test-key:test-secret";
 
 /// The binary; killed when it goes out of scope.
-struct Process {
+pub struct Process {
     child: Child,
     endpoint: String,
 }
 
 impl Process {
-    fn start(directory: &Path) -> Self {
+    pub fn start(directory: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_local-cloud"))
             .args(["--listen", "127.0.0.1:0", "--access-key", KEY, "--data-dir"])
             .arg(directory)
@@ -39,14 +40,18 @@ impl Process {
         Self { child, endpoint }
     }
 
-    fn s3(&self) -> Client {
+    /// For clients that do not try again, so that each request is either acknowledged or not.
+    pub fn config(&self) -> SdkConfig {
         let key: AccessKey = KEY.parse().unwrap();
         let config = world::config(&self.endpoint, &key).into_builder();
-        let config = config.retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled()).build();
-        world::s3(&config)
+        config.retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled()).build()
     }
 
-    fn kill(mut self) {
+    fn s3(&self) -> Client {
+        world::s3(&self.config())
+    }
+
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

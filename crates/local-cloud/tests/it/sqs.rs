@@ -1,5 +1,6 @@
 //! SQS through the AWS SDK.
 
+mod crash;
 mod dead_letters;
 mod messages;
 mod queues;

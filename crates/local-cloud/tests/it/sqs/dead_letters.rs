@@ -67,6 +67,8 @@ async fn a_redrive_policy_needs_a_queue_that_is_there() {
     let set = |policy: &str| sqs.set_queue_attributes().queue_url(&url).attributes(Name::RedrivePolicy, policy).send();
     let nowhere = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:none","maxReceiveCount":3}"#;
     assert_eq!(code(set(nowhere).await), "InvalidParameterValue");
+    let itself = nowhere.replace(":none", ":q");
+    assert_eq!(code(set(&itself).await), "InvalidParameterValue");
     assert_eq!(code(set("{}").await), "InvalidAttributeValue");
     assert!(attributes(&sqs, &url).await.contains_key("RedrivePolicy"));
     set("").await.unwrap();
