@@ -1,9 +1,9 @@
 //! Messages that come twice, and jobs whose process died.
 
 use elastic_transcoder::notification::State;
-use testing::{databases, media};
+use testing::{databases, eventually, media};
 
-use crate::support::{WAV, output, service};
+use crate::support::{PATIENCE, WAV, output, service};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_delivery_changes_nothing() {
@@ -21,6 +21,8 @@ async fn a_second_delivery_changes_nothing() {
     let of_first = events.iter().filter(|(_, event)| event.job_id == first.id().unwrap());
     assert_eq!(of_first.count(), 2);
     assert_eq!(service.read_job(first.id().unwrap()).await, first);
+    eventually(PATIENCE, || async { (service.waiting("segue-transcoder-jobs").await == 0).then_some(()) }).await;
+    assert_eq!(service.waiting("segue-transcoder-jobs-dlq").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -173,4 +173,14 @@ impl Service {
         let body = serde_json::json!({ "kind": "run_job", "v": 1, "job_id": job_id }).to_string();
         sqs.send_message().queue_url(queue).message_body(body).send().await.unwrap();
     }
+
+    /// How many messages a queue holds, those in somebody's hand included.
+    pub async fn waiting(&self, queue: &str) -> u32 {
+        let sqs = &self.world.aws().sqs;
+        let url = sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
+        let reply = sqs.get_queue_attributes().queue_url(url).attribute_names("All".into()).send().await.unwrap();
+        let counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
+        let all = reply.attributes.unwrap();
+        counts.iter().map(|name| all[&(*name).into()].parse::<u32>().unwrap()).sum()
+    }
 }
