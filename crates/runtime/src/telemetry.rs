@@ -7,8 +7,9 @@ use tracing_subscriber::{EnvFilter, filter::ParseError};
 /// What is logged, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TelemetryArgs {
-    /// What to log: a level, or levels by module such as `info,sqlx=warn`.
-    #[arg(long = "log", env = "SEGUE_LOG", default_value = "info")]
+    /// What to log: a level, or levels by module such as `info,sqlx=warn`. The S3 protocol library
+    /// `s3s` logs each client's mistake as an error of its own, so it is off by default.
+    #[arg(long = "log", env = "SEGUE_LOG", default_value = "info,s3s=off")]
     pub filter: String,
     /// How to write it.
     #[arg(long = "log-format", env = "SEGUE_LOG_FORMAT", default_value = "pretty")]

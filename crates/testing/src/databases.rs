@@ -71,8 +71,8 @@ impl Drop for TestDatabase {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
                 let drop = run(&admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-                // Best effort: the cluster itself is thrown away later.
-                let _ = runtime.block_on(tokio::time::timeout(Duration::from_secs(10), drop));
+                // Best effort: the cluster itself is thrown away later. The time-out needs the runtime around it.
+                let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), drop).await });
             }
         });
         let _ = removal.join();
