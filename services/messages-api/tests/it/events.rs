@@ -24,6 +24,11 @@ impl Events {
 
     /// The next event; `None` when the stream has ended.
     pub async fn next(&mut self) -> Option<Event> {
+        // Over the whole wait: the comments that keep a stream alive are no answer.
+        timeout(PATIENCE, self.read()).await.expect("an event, or the end, in time")
+    }
+
+    async fn read(&mut self) -> Option<Event> {
         loop {
             while let Some(end) = self.buffer.find("\n\n") {
                 let block: String = self.buffer.drain(..end + 2).collect();
@@ -31,7 +36,7 @@ impl Events {
                     return Some(event);
                 }
             }
-            let chunk = timeout(PATIENCE, self.response.chunk()).await.expect("an event in time").unwrap()?;
+            let chunk = self.response.chunk().await.unwrap()?;
             self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
