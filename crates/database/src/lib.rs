@@ -12,6 +12,11 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction, any::
 
 pub use crate::url::{DatabaseUrl, InvalidUrl, Kind};
 
+/// What one statement, one wait for a lock and one idle transaction may take on PostgreSQL, so that
+/// a process that hangs holds up nobody for ever.
+const LIMITS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
+                      SET idle_in_transaction_session_timeout = '60s'";
+
 /// How long a caller waits for a free connection before it is told that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -110,11 +115,11 @@ async fn prepare(connection: &mut AnyConnection, kind: Kind, schema: &'static st
     match kind {
         // FULL syncs the log at each commit: what was answered survives a power cut.
         Kind::Sqlite => connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").await.map(|_| ()),
-        Kind::Postgres => sqlx::query("SELECT set_config('search_path', $1, false)")
-            .bind(schema)
-            .execute(connection)
-            .await
-            .map(|_| ()),
+        Kind::Postgres => {
+            connection.execute(LIMITS).await?;
+            let search_path = sqlx::query("SELECT set_config('search_path', $1, false)").bind(schema);
+            search_path.execute(connection).await.map(|_| ())
+        }
     }
 }
 

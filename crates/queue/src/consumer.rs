@@ -84,6 +84,12 @@ impl<H: Handler> Consumer<H> {
         let (deletions, deleter) = deleter::start(inner.sqs.clone(), inner.queue.url.clone());
         let mut failures = 0;
         while let Some(permits) = take_permits(&free, &stop.intake).await {
+            if !inner.handler.ready().await {
+                failures += 1;
+                pause_after(failures, &anyhow::anyhow!("the handler is not ready"), &inner.queue.url, &stop.intake)
+                    .await;
+                continue;
+            }
             let received = tokio::select! {
                 () = stop.intake.cancelled() => break,
                 received = inner.receive(permits.len()) => received,
@@ -192,17 +198,22 @@ impl<H: Handler> Inner<H> {
 
     /// Runs the handler and keeps the message hidden meanwhile. `None` when told to stop.
     async fn handle(&self, message: &Message, receipt: &str, stop: &CancellationToken) -> Option<Result<(), Failure>> {
+        let work = AssertUnwindSafe(self.handler.handle(message)).catch_unwind();
+        // Polled beside the work, not in its stead: a slow SQS must not hold the handler up.
+        tokio::select! {
+            result = work => Some(result.unwrap_or_else(|_| Err(anyhow::anyhow!("the handler panicked").into()))),
+            () = stop.cancelled() => None,
+            () = self.keep_hidden(receipt) => None,
+        }
+    }
+
+    /// Extends the visibility timeout for ever.
+    async fn keep_hidden(&self, receipt: &str) {
         let beat = self.settings.visibility_timeout / 3;
         let mut heartbeat = interval_at(Instant::now() + beat, beat);
-        let mut work = std::pin::pin!(AssertUnwindSafe(self.handler.handle(message)).catch_unwind());
         loop {
-            tokio::select! {
-                result = &mut work => {
-                    return Some(result.unwrap_or_else(|_| Err(anyhow::anyhow!("the handler panicked").into())));
-                }
-                () = stop.cancelled() => return None,
-                _ = heartbeat.tick() => self.hide(receipt, self.settings.visibility_timeout).await,
-            }
+            heartbeat.tick().await;
+            self.hide(receipt, self.settings.visibility_timeout).await;
         }
     }
 

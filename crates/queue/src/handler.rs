@@ -16,6 +16,12 @@ use std::{collections::HashMap, time::Duration};
 pub trait Handler: Send + Sync + 'static {
     /// Takes one message to its outcome.
     fn handle(&self, message: &Message) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Whether a message could be handled now. Nothing is received while this is false: an outage of
+    /// the handler's database then uses up no receives, of which a message has five.
+    fn ready(&self) -> impl Future<Output = bool> + Send {
+        std::future::ready(true)
+    }
 }
 
 /// One delivery of a message.

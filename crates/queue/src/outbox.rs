@@ -11,8 +11,6 @@ use uuid::Uuid;
 const LEASE_MS: i64 = 30_000;
 /// The most rows of one claim.
 const CLAIM: i64 = 100;
-/// Never due: a row that was given up. An operator sets `due_at` to 0 to have it tried again.
-const PARKED: i64 = i64::MAX;
 
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,10 +130,10 @@ impl Outbox {
         transaction.commit().await
     }
 
-    /// Puts a failed message off until `due`, or parks it for good when that is `None`.
-    pub(crate) async fn failed(&self, id: &str, due: Option<Timestamp>) -> Result<(), sqlx::Error> {
+    /// Puts a failed message off until `due`.
+    pub(crate) async fn failed(&self, id: &str, due: Timestamp) -> Result<(), sqlx::Error> {
         sqlx::query("UPDATE outbox SET due_at = $1 WHERE id = $2")
-            .bind(due.map_or(PARKED, Timestamp::as_millis))
+            .bind(due.as_millis())
             .bind(id)
             .execute(&self.pool)
             .await

@@ -27,8 +27,11 @@ const BATCH: usize = 10;
 const BATCH_BYTES: usize = 192 * 1024;
 /// How often the table is read without a wake-up: finds leases that ran out and retries that are due.
 const POLL: Duration = Duration::from_secs(1);
-/// About a day of tries at the longest delay; then the message is parked and an error is logged.
-const MAX_ATTEMPTS: u32 = 300;
+/// One round of claiming, sending and removing. A connection that hangs must not hold the relay for ever.
+const ROUND: Duration = Duration::from_secs(120);
+/// A message that is not taken is told of again after so many tries: some eight hours at the longest delay.
+const TELL_AGAIN: u32 = 100;
+/// The bound of the delay. There is none for the tries: what was committed is never given up.
 const MAX_DELAY: Duration = Duration::from_secs(300);
 
 /// Moves messages from an [`Outbox`] to SQS and SNS, at least once and roughly in order.
@@ -51,7 +54,8 @@ impl Relay {
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut failures = 0;
         while !stop.is_cancelled() {
-            match self.step().await {
+            let step = tokio::time::timeout(ROUND, self.step()).await;
+            match step.unwrap_or_else(|_| Err(anyhow::anyhow!("no end within {ROUND:?}"))) {
                 Ok(moved) => {
                     failures = 0;
                     if moved {
@@ -176,16 +180,15 @@ impl Relay {
 
     async fn put_off(&self, row: &Claimed, cause: &str) -> Result<(), sqlx::Error> {
         let (id, attempts, target) = (&row.id, row.attempts, &row.outgoing.target);
-        if attempts >= MAX_ATTEMPTS {
-            tracing::error!(id, attempts, %target, cause, "message given up; set its due_at to 0 in the outbox to try again");
-            return self.outbox.failed(id, None).await;
+        if attempts % TELL_AGAIN == 0 {
+            tracing::error!(id, attempts, %target, cause, "message still not sent; trying again");
         }
         if attempts == 1 {
             tracing::warn!(id, %target, cause, "message not sent; trying again");
         }
         let delay = backoff::delay(attempts, Duration::from_millis(500), MAX_DELAY);
         let due = Timestamp::from_millis(Timestamp::now().as_millis() + delay.as_millis() as i64);
-        self.outbox.failed(id, Some(due)).await
+        self.outbox.failed(id, due).await
     }
 }
 

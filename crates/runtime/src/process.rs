@@ -72,9 +72,14 @@ where
         health: Health::default(),
     };
     let health = platform.health.clone();
+    let grace = Duration::from_secs(args.shutdown_seconds);
     let routes = tokio::select! {
         routes = start(platform) => routes?,
-        stopped = shutdown.requested() => return Ok(stopped?),
+        stopped = shutdown.requested() => {
+            stopped?;
+            // If a task failed meanwhile, that is the reason, and the exit code says so.
+            return shutdown.finish(grace).await;
+        }
     };
     http::serve(&shutdown, "HTTP server", listener, http::finish(routes, &health));
     health.started();
@@ -82,7 +87,7 @@ where
     shutdown.requested().await?;
     health.stopping();
     tracing::info!("stopping");
-    shutdown.finish(Duration::from_secs(args.shutdown_seconds)).await
+    shutdown.finish(grace).await
 }
 
 /// Queue names take letters, digits, `-` and `_`; 40 characters leave room for the longest name.

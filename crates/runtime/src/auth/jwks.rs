@@ -145,7 +145,7 @@ mod tests {
 
     async fn answer(mut stream: TcpStream) {
         let mut request = [0; 1024];
-        stream.read(&mut request).await.unwrap();
+        assert_ne!(stream.read(&mut request).await.unwrap(), 0);
         let answer = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{KEYS}", KEYS.len());
         stream.write_all(answer.as_bytes()).await.unwrap();
     }
