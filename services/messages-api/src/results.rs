@@ -25,4 +25,8 @@ impl Handler for Results {
         }
         Ok(())
     }
+
+    async fn ready(&self) -> bool {
+        self.store.ping().await.is_ok()
+    }
 }

@@ -39,6 +39,11 @@ impl Store {
     pub const fn new(database: Database) -> Self {
         Self { database }
     }
+
+    /// Fails unless the database answers.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        self.database.ping().await
+    }
 }
 
 impl Head {

@@ -49,4 +49,8 @@ impl Handler for Events {
             Err(error @ IntakeError::Database(_)) => Err(error.into()),
         }
     }
+
+    async fn ready(&self) -> bool {
+        self.intake.ping().await.is_ok()
+    }
 }

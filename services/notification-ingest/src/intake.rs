@@ -58,6 +58,11 @@ impl Intake {
         Self { database, outbox, results_arn }
     }
 
+    /// Fails unless the database answers.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        self.database.ping().await
+    }
+
     /// Stores the event in `envelope`, whose origin the caller has checked. When this returns, it is durable.
     pub async fn accept(&self, envelope: &Envelope, source: Source) -> Result<Outcome, IntakeError> {
         let event = Event::parse(envelope.message())?;

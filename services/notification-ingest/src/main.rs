@@ -7,7 +7,7 @@ use runtime::process::{self, ProcessArgs};
 
 /// Accepts transcoder events over HTTP and SQS, refuses what is not genuine, and fans one result out.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Args {
     #[command(flatten)]
     process: ProcessArgs,

@@ -4,15 +4,18 @@ use anyhow::{Context, anyhow};
 use aws_sdk_elastictranscoder::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata},
-    types::{CreateJobOutput, JobInput, Pipeline},
+    types::{CreateJobOutput, Job, JobInput, JobOutput, Pipeline},
 };
-use common::{JobMetadata, TranscodeRequest};
+use common::{FileState, JobMetadata, OutputResult, OutputState, ResultError, TranscodeRequest};
 use tokio::sync::Mutex;
 
 /// The header under which the transcoder takes an idempotency key: the same key gives the same job.
 const CLIENT_TOKEN: &str = "x-amz-client-token";
 /// Pages of ListPipelines that are read. AWS allowed four pipelines in all; this is far above it.
 const MAX_PAGES: usize = 100;
+
+/// The transcoder's code for an internal error.
+const UNKNOWN: u32 = 9999;
 
 /// Why there is no job.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +26,14 @@ pub enum SubmitError {
     /// It may take it later.
     #[error(transparent)]
     Retry(#[from] anyhow::Error),
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub state: FileState,
+    pub outputs: Vec<OutputResult>,
+    pub error: Option<ResultError>,
 }
 
 /// Submits jobs to one pipeline, which it finds by its name.
@@ -79,6 +90,18 @@ impl Engine {
         }
     }
 
+    /// What became of a job, if it has ended. `None` too when the transcoder no longer knows it.
+    pub async fn ended(&self, job_id: &str) -> anyhow::Result<Option<Ended>> {
+        match self.client.read_job().id(job_id).send().await {
+            Ok(output) => Ok(output.job.as_ref().and_then(ended)),
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                tracing::warn!(job_id, "the transcoder does not know the job");
+                Ok(None)
+            }
+            Err(error) => Err(anyhow!("cannot read the job {job_id}: {}", DisplayErrorContext(error))),
+        }
+    }
+
     async fn pipeline_id(&self) -> anyhow::Result<String> {
         let mut known = self.pipeline_id.lock().await;
         if let Some(id) = &*known {
@@ -106,4 +129,41 @@ impl Engine {
         }
         Err(anyhow!("there is no pipeline named {:?}; `segue provision` makes it", self.pipeline))
     }
+}
+
+fn ended(job: &Job) -> Option<Ended> {
+    let state = match job.status()? {
+        "Complete" => FileState::Complete,
+        "Error" => FileState::Error,
+        "Canceled" => FileState::Canceled,
+        _ => return None,
+    };
+    let prefix = job.output_key_prefix().unwrap_or_default();
+    let outputs: Vec<OutputResult> = job.outputs().iter().map(|output| result(prefix, output)).collect();
+    let failure = || outputs.iter().find_map(|output| output.error.clone()).unwrap_or_else(|| failed(None));
+    let error = (state == FileState::Error).then(failure);
+    Some(Ended { state, outputs, error })
+}
+
+fn result(prefix: &str, output: &JobOutput) -> OutputResult {
+    let state = match output.status().unwrap_or_default() {
+        "Complete" => OutputState::Complete,
+        "Error" => OutputState::Error,
+        "Canceled" => OutputState::Canceled,
+        _ => OutputState::Pending,
+    };
+    OutputResult {
+        key: format!("{prefix}{}", output.key().unwrap_or_default()),
+        preset_id: output.preset_id().unwrap_or_default().to_owned(),
+        state,
+        duration_ms: output.duration_millis(),
+        size: output.file_size(),
+        error: (state == OutputState::Error).then(|| failed(output.status_detail())),
+    }
+}
+
+/// A failure's detail begins with its code: `4000 <uuid>: …` (Elastic Transcoder, error codes).
+fn failed(detail: Option<&str>) -> ResultError {
+    let code = detail.and_then(|detail| detail.split(' ').next()).and_then(|code| code.parse().ok());
+    ResultError { code: code.unwrap_or(UNKNOWN), message: "The file could not be processed.".to_owned() }
 }

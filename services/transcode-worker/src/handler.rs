@@ -30,8 +30,7 @@ impl Handler for RequestHandler {
         self.prefixes.check(&request).map_err(Failure::reject)?;
         let file = request.file_id;
         if let Some(job_id) = store::note(self.database.pool(), file, Timestamp::now()).await? {
-            tracing::debug!(%file, job_id, "the file has its job already");
-            return Ok(());
+            return self.again(&request, job_id).await;
         }
         match self.engine.submit(&request).await {
             Ok(job_id) => {
@@ -47,36 +46,68 @@ impl Handler for RequestHandler {
             Err(SubmitError::Retry(cause)) => Err(cause.into()),
         }
     }
+
+    async fn ready(&self) -> bool {
+        self.database.ping().await.is_ok()
+    }
 }
 
 impl RequestHandler {
+    /// The file has its job already. upload-api asks again for a file that does not move: when the job has
+    /// ended, its notification was lost or there was none (cancelling sends none), so its end is told here.
+    async fn again(&self, request: &TranscodeRequest, job_id: String) -> Result<(), Failure> {
+        if job_id == request.file_id.to_string() {
+            return Ok(()); // refused, and told
+        }
+        let Some(ended) = self.engine.ended(&job_id).await? else {
+            tracing::debug!(file = %request.file_id, job_id, "the file has its job already");
+            return Ok(());
+        };
+        tracing::info!(file = %request.file_id, job_id, state = %ended.state, "told the end of a job again");
+        let result = TranscodeResult { outputs: ended.outputs, ..result(request, job_id, ended.state, ended.error) };
+        let mut transaction = self.database.begin().await?;
+        self.outbox.put(&mut transaction, &self.outgoing(&result)).await?;
+        Ok(self.outbox.commit(transaction).await?)
+    }
+
     /// There will be no job, so nobody else is going to say that the file failed.
     async fn tell_owner(&self, request: &TranscodeRequest) -> Result<(), sqlx::Error> {
-        let now = Timestamp::now();
         // No job has this id: the file's stands in for it.
         let job_id = request.file_id.to_string();
         let mut transaction = self.database.begin().await?;
-        if store::submitted(&mut transaction, request.file_id, &job_id, now).await? {
+        if store::submitted(&mut transaction, request.file_id, &job_id, Timestamp::now()).await? {
             let message = "The transcoder cannot work with this file's request.".to_owned();
-            let result = TranscodeResult {
-                v: V1,
-                job_id,
-                file_id: request.file_id,
-                owner: request.owner.clone(),
-                filename: request.filename.clone(),
-                state: FileState::Error,
-                outputs: Vec::new(),
-                error: Some(ResultError { code: VALIDATION_ERROR, message }),
-                at: now,
-            };
-            let outgoing = Outgoing {
-                target: Target::Topic(self.results_arn.clone()),
-                subject: None,
-                body: result.encode(),
-                attributes: BTreeMap::from([("state".to_owned(), FileState::Error.to_string())]),
-            };
-            self.outbox.put(&mut transaction, &outgoing).await?;
+            let error = ResultError { code: VALIDATION_ERROR, message };
+            let result = result(request, job_id, FileState::Error, Some(error));
+            self.outbox.put(&mut transaction, &self.outgoing(&result)).await?;
         }
         self.outbox.commit(transaction).await
+    }
+
+    fn outgoing(&self, result: &TranscodeResult) -> Outgoing {
+        Outgoing {
+            target: Target::Topic(self.results_arn.clone()),
+            subject: None,
+            body: result.encode(),
+            attributes: BTreeMap::from([
+                ("kind".to_owned(), "transcode_result".to_owned()),
+                ("state".to_owned(), result.state.to_string()),
+            ]),
+        }
+    }
+}
+
+/// A result without outputs.
+fn result(request: &TranscodeRequest, job_id: String, state: FileState, error: Option<ResultError>) -> TranscodeResult {
+    TranscodeResult {
+        v: V1,
+        job_id,
+        file_id: request.file_id,
+        owner: request.owner.clone(),
+        filename: request.filename.clone(),
+        state,
+        outputs: Vec::new(),
+        error,
+        at: Timestamp::now(),
     }
 }

@@ -7,7 +7,7 @@ use runtime::ProcessArgs;
 
 /// Turns each transcode request into exactly one transcode job.
 #[derive(Parser)]
-#[command(name = "transcode-worker", version, about)]
+#[command(version)]
 struct Args {
     #[command(flatten)]
     process: ProcessArgs,

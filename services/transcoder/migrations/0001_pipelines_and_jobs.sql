@@ -11,10 +11,13 @@ CREATE TABLE jobs (
     status TEXT NOT NULL,
     client_token TEXT,
     document TEXT NOT NULL,
+    -- When the job last moved, or was last asked for: the sweep asks again for those that stand still.
+    driven_at BIGINT NOT NULL,
     UNIQUE (pipeline_id, client_token)
 );
 CREATE INDEX jobs_by_pipeline ON jobs (pipeline_id, id);
 CREATE INDEX jobs_by_status ON jobs (status, id);
+CREATE INDEX jobs_by_drive ON jobs (status, driven_at);
 
 CREATE TABLE outbox (
     id TEXT PRIMARY KEY,

@@ -14,8 +14,11 @@ use crate::message::Message;
 use crate::store::{self, Store};
 use crate::{events, progress};
 
-/// The receive after which SQS gives a message up. A job must not stay Progressing for ever, so the last try ends it.
-const LAST_RECEIVE: u32 = 5;
+/// A job that still fails for a passing reason (storage away, disk full) this long after it began is ended.
+/// SQS gives a message up within minutes; then the sweep asks again, so there are tries after this time.
+const GIVE_UP_FAILING_MS: i64 = 60 * 60 * 1000;
+/// A job that was begun this long ago and begins again has killed its process over and over: it is ended untried.
+const GIVE_UP_KILLING_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Runs jobs.
 ///
@@ -32,18 +35,22 @@ impl JobHandler {
         Self { store, engine }
     }
 
-    async fn run(&self, job_id: &str, receive_count: u32) -> Result<(), Failure> {
+    async fn run(&self, job_id: &str) -> Result<(), Failure> {
         let Some((pipeline, job)) = self.start(job_id).await? else { return Ok(()) };
+        let running_ms = || Timestamp::now().as_millis() - job.timing.start_time_millis.unwrap_or(i64::MAX);
+        if running_ms() > GIVE_UP_KILLING_MS {
+            tracing::error!(job_id, "job given up: it was begun before and has not ended within a day");
+            return self.finish(job_id, &Report { detected: None, outcome: Err(given_up()) }).await;
+        }
         let task = match task(&pipeline, &job) {
             Ok(task) => task,
             Err(failure) => return self.finish(job_id, &Report { detected: None, outcome: Err(failure) }).await,
         };
         match self.engine.run(&task).await {
             Ok(report) => self.finish(job_id, &report).await,
-            Err(cause) if receive_count >= LAST_RECEIVE => {
+            Err(cause) if running_ms() > GIVE_UP_FAILING_MS => {
                 tracing::error!(job_id, cause = format!("{cause:#}"), "job given up");
-                let failure = JobFailure::new(FailureCode::Internal, "An internal error kept the job from being done.");
-                self.finish(job_id, &Report { detected: None, outcome: Err(failure) }).await
+                self.finish(job_id, &Report { detected: None, outcome: Err(given_up()) }).await
             }
             Err(cause) => Err(Failure::Retry(cause.context(format!("job {job_id}")))),
         }
@@ -107,8 +114,16 @@ impl JobHandler {
 impl Handler for JobHandler {
     async fn handle(&self, message: &queue::Message) -> Result<(), Failure> {
         let job_id = Message::parse(&message.body).map_err(Failure::Reject)?;
-        self.run(&job_id, message.receive_count).await
+        self.run(&job_id).await
     }
+
+    async fn ready(&self) -> bool {
+        self.store.database.ping().await.is_ok()
+    }
+}
+
+fn given_up() -> JobFailure {
+    JobFailure::new(FailureCode::Internal, "An internal error kept the job from being done.")
 }
 
 /// What the engine has to do. It was checked when the job came, so a failure means that this version knows less than

@@ -8,7 +8,7 @@ use queue::Outbox;
 use sqlx::migrate::Migrator;
 use sqlx::{Any, Transaction};
 
-pub use jobs::{Created, create_job, find_job, jobs_by_pipeline, jobs_by_status, update_job};
+pub use jobs::{Created, create_job, find_job, jobs_by_pipeline, jobs_by_status, take_stale, update_job};
 pub use pipelines::{create_pipeline, find_pipeline, pipelines};
 
 /// This service's tables.
@@ -55,9 +55,9 @@ pub struct Slice<'a> {
 }
 
 impl Slice<'_> {
-    /// The bound of the ids that follow. Ids are digits, a dash and word characters, so `~` is above them all.
+    /// The bound of the ids that follow. Ids begin with digits, so a letter is above them all in every collation.
     fn bound(&self) -> &str {
-        self.after.unwrap_or(if self.ascending { "" } else { "~" })
+        self.after.unwrap_or(if self.ascending { "" } else { "a" })
     }
 }
 

@@ -21,7 +21,7 @@ CREATE TABLE files (
     purge_attempts BIGINT NOT NULL
 );
 CREATE INDEX files_by_owner ON files (owner, id);
-CREATE INDEX files_to_drive ON files (drive_at) WHERE state = 'queued' AND deleted_at IS NULL;
+CREATE INDEX files_to_drive ON files (drive_at) WHERE state IN ('queued', 'transcoding') AND deleted_at IS NULL;
 CREATE INDEX files_to_purge ON files (purge_at) WHERE purge_at IS NOT NULL;
 CREATE INDEX files_deleted ON files (deleted_at) WHERE deleted_at IS NOT NULL;
 

@@ -7,7 +7,7 @@ use runtime::{ProcessArgs, process};
 
 /// Takes files, streams them to S3 and keeps each file's state.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Args {
     #[command(flatten)]
     process: ProcessArgs,

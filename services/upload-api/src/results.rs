@@ -38,6 +38,10 @@ impl Handler for Results {
         }
         Ok(())
     }
+
+    async fn ready(&self) -> bool {
+        self.database.ping().await.is_ok()
+    }
 }
 
 impl Results {

@@ -17,9 +17,8 @@ use crate::{
 const PAUSE: Duration = Duration::from_secs(120);
 /// An upload that was not heard of for this long is dead, in milliseconds.
 const DEAD_AFTER_MS: i64 = 60 * 60 * 1000;
-/// Results do not come later than this after a deletion (SQS keeps messages for 4 days unless told
-/// otherwise), in milliseconds.
-const FORGET_AFTER_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Results do not come later than this after a deletion, in milliseconds: queues keep messages for 14 days.
+const FORGET_AFTER_MS: i64 = 15 * 24 * 60 * 60 * 1000;
 
 /// Sweeps at start and then every few minutes.
 pub struct Sweep {

@@ -1,9 +1,10 @@
 //! Starts the services and puts their routes together.
 
-use std::{ffi::OsString, path::Path};
+use std::{ffi::OsString, fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
 
 use anyhow::Context;
 use axum::Router;
+use common::names;
 use database::DatabaseUrl;
 use runtime::{Platform, auth::AuthArgs, provision};
 
@@ -18,7 +19,9 @@ pub async fn start(data_dir: &Path, platform: &Platform, aws_side: &AwsSide) -> 
     let issuer = Issuer::open_or_make(data_dir)?;
     let auth = auth_flags(&issuer.auth_args()?);
     let databases = data_dir.join("db");
-    std::fs::create_dir_all(&databases).with_context(|| format!("cannot make {}", databases.display()))?;
+    // Who owns what is nobody else's business.
+    let private = DirBuilder::new().recursive(true).mode(0o700).create(&databases);
+    private.with_context(|| format!("cannot make {}", databases.display()))?;
     let database = |service: &str| {
         let path = std::path::absolute(databases.join(format!("{service}.sqlite")))?;
         anyhow::Ok(vec![("database-url", OsString::from(DatabaseUrl::sqlite(&path).expose()))])
@@ -31,14 +34,19 @@ pub async fn start(data_dir: &Path, platform: &Platform, aws_side: &AwsSide) -> 
     aws_side.add_transcoder(transcoder::start(settings(&flags)?, platform).await.context("transcoder")?);
     pipelines::pipeline(&platform.aws.transcoder, PIPELINE, pipelines::DEFAULT_ROLE, &made).await?;
 
-    let flags = database("transcode-worker")?;
+    let mut flags = database("transcode-worker")?;
+    // What was provisioned above, whatever the environment says.
+    flags.push(("pipeline", PIPELINE.into()));
+    flags.push(("input-prefix", names::INPUT_PREFIX.into()));
+    flags.push(("output-prefix", names::OUTPUT_PREFIX.into()));
     let worker = transcode_worker::start(settings(&flags)?, platform).await.context("transcode-worker")?;
     let mut flags = database("notification-ingest")?;
     flags.push(("sns-local-endpoint", aws_side.endpoint().url.into()));
     let ingest = notification_ingest::start(settings(&flags)?, platform).await.context("notification-ingest")?;
     let flags = [database("messages-api")?, auth.clone()].concat();
     let messages = messages_api::start(settings(&flags)?, platform).await.context("messages-api")?;
-    let flags = [database("upload-api")?, auth].concat();
+    let bucket = vec![("bucket", OsString::from(&made.bucket))];
+    let flags = [database("upload-api")?, auth, bucket].concat();
     let uploads = upload_api::start(settings(&flags)?, platform).await.context("upload-api")?;
     Ok(issuer.router().merge(uploads).merge(messages).merge(ingest).merge(worker))
 }

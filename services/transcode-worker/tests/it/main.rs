@@ -50,6 +50,17 @@ impl Fixture {
         eventually(PATIENCE, || async { (self.count(&queue.url).await == 0).then_some(()) }).await;
     }
 
+    /// A result on its way to messages-api.
+    async fn result(&self) -> TranscodeResult {
+        let sqs = &self.world.aws().sqs;
+        let queue = find::queue(sqs, self.world.names(), names::RESULTS_MESSAGES).await.unwrap();
+        let body = eventually(PATIENCE, || async {
+            let output = sqs.receive_message().queue_url(&queue.url).send().await.unwrap();
+            output.messages.unwrap_or_default().pop()?.body
+        });
+        TranscodeResult::decode(&body.await).unwrap()
+    }
+
     async fn dead_letters(&self) -> u64 {
         let queue = find::queue(&self.world.aws().sqs, self.world.names(), names::TRANSCODE_REQUESTS).await.unwrap();
         self.count(&queue.dead_letters_url).await
@@ -146,17 +157,25 @@ async fn the_owner_is_told_when_the_transcoder_refuses() {
         fixture.send(&request(file).encode()).await;
         fixture.send(&request(file).encode()).await;
         fixture.until_handled().await;
-        let sqs = &fixture.world.aws().sqs;
-        let queue = find::queue(sqs, fixture.world.names(), names::RESULTS_MESSAGES).await.unwrap();
-        let body = eventually(PATIENCE, || async {
-            let output = sqs.receive_message().queue_url(&queue.url).send().await.unwrap();
-            output.messages.unwrap_or_default().pop()?.body
-        })
-        .await;
-        let result = TranscodeResult::decode(&body).unwrap();
+        let result = fixture.result().await;
         assert_eq!((result.file_id, result.state), (file, common::FileState::Error));
+        let queue =
+            find::queue(&fixture.world.aws().sqs, fixture.world.names(), names::RESULTS_MESSAGES).await.unwrap();
         assert_eq!(fixture.count(&queue.url).await, 1, "told once");
     }
+}
+
+#[tokio::test]
+async fn a_repeated_request_tells_the_end_that_nobody_heard_of() {
+    let fixture = Fixture::start(TestDatabase::sqlite()).await;
+    let file = FileId::generate();
+    fixture.send(&request(file).encode()).await;
+    fixture.until_handled().await;
+    fixture.transcoder.cancel();
+    fixture.send(&request(file).encode()).await;
+    let result = fixture.result().await;
+    assert_eq!((result.file_id, result.state), (file, common::FileState::Canceled));
+    assert_eq!(result.outputs[0].key, "transcoded/x/audio.wav");
 }
 
 #[tokio::test]

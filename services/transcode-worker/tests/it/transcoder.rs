@@ -19,6 +19,7 @@ use axum::{
 use serde_json::{Value, json};
 
 pub const PIPELINE_ID: &str = "1700000000002-abcdef";
+const JOB_ID: &str = "1700000000003-abcdef";
 
 /// A job as it was asked for.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ struct Book {
     jobs: Mutex<Vec<Asked>>,
     failures: AtomicU32,
     refuses: AtomicBool,
+    canceled: AtomicBool,
 }
 
 pub struct Transcoder {
@@ -45,6 +47,7 @@ impl Transcoder {
         let router = Router::new()
             .route("/2012-09-25/pipelines", get(pipelines))
             .route("/2012-09-25/jobs", post(create_job))
+            .route("/2012-09-25/jobs/{id}", get(read_job))
             .with_state(book.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -69,6 +72,11 @@ impl Transcoder {
         self.book.failures.store(times, Ordering::SeqCst);
     }
 
+    /// All jobs are cancelled, of which no notification tells.
+    pub fn cancel(&self) {
+        self.book.canceled.store(true, Ordering::SeqCst);
+    }
+
     pub fn refuse(&self) {
         self.book.refuses.store(true, Ordering::SeqCst);
     }
@@ -88,6 +96,12 @@ async fn pipelines(Query(page): Query<Page>) -> Json<Value> {
     })
 }
 
+async fn read_job(State(book): State<Arc<Book>>) -> Json<Value> {
+    let status = if book.canceled.load(Ordering::SeqCst) { "Canceled" } else { "Progressing" };
+    let output = json!({ "Key": "audio.wav", "PresetId": "1351620000001-300300", "Status": status });
+    Json(json!({ "Job": { "Id": JOB_ID, "Status": status, "OutputKeyPrefix": "transcoded/x/", "Outputs": [output] } }))
+}
+
 async fn create_job(State(book): State<Arc<Book>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     let left = book.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
     if left.is_ok() {
@@ -99,5 +113,5 @@ async fn create_job(State(book): State<Arc<Book>>, headers: HeaderMap, Json(body
     }
     let token = headers.get("x-amz-client-token").map(|value| value.to_str().unwrap().to_owned());
     book.jobs.lock().unwrap().push(Asked { token, body });
-    (StatusCode::CREATED, Json(json!({ "Job": { "Id": "1700000000003-abcdef" } }))).into_response()
+    (StatusCode::CREATED, Json(json!({ "Job": { "Id": JOB_ID } }))).into_response()
 }

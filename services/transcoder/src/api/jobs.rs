@@ -1,7 +1,5 @@
 //! Jobs.
 
-use std::collections::BTreeMap;
-
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use common::Timestamp;
@@ -9,16 +7,15 @@ use elastic_transcoder::{
     ApiError, CreateJobRequest, ErrorCode, Job, JobInput, JobOutput, JobStatus, Pipeline, Timing, presets, validate,
 };
 use http::{HeaderMap, StatusCode};
-use queue::{Outgoing, Target};
 use serde_json::json;
 
 use super::pipelines::{fresh_id, no_id, slice};
 use super::reply::{Listing, Reply, accepted, parse, reply};
 use super::{Api, supported};
 use crate::engine::Encoding;
-use crate::message::Message;
 use crate::progress;
 use crate::store::{self, Created};
+use crate::sweep;
 
 /// A request that is repeated with the same token gets the job that it made.
 const CLIENT_TOKEN: &str = "x-amz-client-token";
@@ -154,13 +151,7 @@ async fn insert(api: &Api, job: &Job, token: Option<&str>) -> Result<Created, sq
     let mut transaction = store.begin().await?;
     let created = store::create_job(&mut transaction, job, token).await?;
     if let Created::New = created {
-        let message = Outgoing {
-            target: Target::Queue(api.inner.jobs_queue.clone()),
-            subject: None,
-            body: Message::run(&job.id).to_body(),
-            attributes: BTreeMap::new(),
-        };
-        store.outbox.put(&mut transaction, &message).await?;
+        store.outbox.put(&mut transaction, &sweep::request(&api.inner.jobs_queue, &job.id)).await?;
     }
     store.commit(transaction).await?;
     Ok(created)

@@ -1,9 +1,10 @@
 //! Runs ffmpeg and ffprobe on files that nobody vouches for: no environment, no input, bounded time, memory and files.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
@@ -52,12 +53,23 @@ pub async fn run(program: &Path, arguments: &[String], directory: &Path, limits:
         Ok::<_, std::io::Error>(Ended::Exited { status: status?, stdout: stdout?, stderr: stderr? })
     };
     match tokio::time::timeout(limits.time, work).await {
+        Ok(Ok(Ended::Exited { status, .. })) if was_stopped(status) => {
+            bail!("{} was stopped from outside ({status})", program.display())
+        }
         Ok(ended) => ended.with_context(|| format!("cannot follow {}", program.display())),
         Err(_) => {
             child.kill().await.with_context(|| format!("cannot stop {}", program.display()))?;
             Ok(Ended::TimedOut)
         }
     }
+}
+
+/// Whether somebody else ended it: an operator, a host that shuts down, the kernel out of memory. That says
+/// nothing about the file. ffmpeg exits with 255 after SIGTERM or SIGINT.
+fn was_stopped(status: ExitStatus) -> bool {
+    use rustix::process::Signal;
+    let signals = [Signal::HUP, Signal::INT, Signal::KILL, Signal::TERM].map(Signal::as_raw);
+    status.code() == Some(255) || status.signal().is_some_and(|signal| signals.contains(&signal))
 }
 
 /// Sets the child's limits from outside, because running code between fork and exec is not safe. The child has run

@@ -1,9 +1,13 @@
 //! Jobs.
 
+use common::Timestamp;
 use elastic_transcoder::{Job, JobStatus};
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{PAGE, Page, Slice, decode, encode, page};
+
+/// Jobs that one round of the sweep asks for again.
+const STALE: i64 = 100;
 
 /// What came of storing a new job.
 #[derive(Debug)]
@@ -21,7 +25,8 @@ pub async fn create_job(
     client_token: Option<&str>,
 ) -> Result<Created, sqlx::Error> {
     let inserted = sqlx::query(
-        "INSERT INTO jobs (id, pipeline_id, status, client_token, document) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO jobs (id, pipeline_id, status, client_token, document, driven_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (pipeline_id, client_token) DO NOTHING",
     )
     .bind(job.id.as_str())
@@ -29,6 +34,7 @@ pub async fn create_job(
     .bind(job.status.as_str())
     .bind(client_token)
     .bind(encode(job)?)
+    .bind(Timestamp::now().as_millis())
     .execute(&mut *connection)
     .await?;
     if inserted.rows_affected() == 1 {
@@ -50,14 +56,37 @@ pub async fn find_job(connection: &mut AnyConnection, id: &str) -> Result<Option
 
 /// Stores a changed job if it is still in the state that the change began from. False if it is not.
 pub async fn update_job(connection: &mut AnyConnection, job: &Job, from: JobStatus) -> Result<bool, sqlx::Error> {
-    let updated = sqlx::query("UPDATE jobs SET status = $1, document = $2 WHERE id = $3 AND status = $4")
-        .bind(job.status.as_str())
-        .bind(encode(job)?)
-        .bind(job.id.as_str())
-        .bind(from.as_str())
-        .execute(connection)
-        .await?;
+    let updated =
+        sqlx::query("UPDATE jobs SET status = $1, document = $2, driven_at = $3 WHERE id = $4 AND status = $5")
+            .bind(job.status.as_str())
+            .bind(encode(job)?)
+            .bind(Timestamp::now().as_millis())
+            .bind(job.id.as_str())
+            .bind(from.as_str())
+            .execute(connection)
+            .await?;
     Ok(updated.rows_affected() == 1)
+}
+
+/// Takes jobs that have not ended and have stood still since `before`, for the caller to ask for them again.
+pub async fn take_stale(
+    connection: &mut AnyConnection,
+    now: Timestamp,
+    before: Timestamp,
+) -> Result<Vec<String>, sqlx::Error> {
+    let rows = sqlx::query(
+        "UPDATE jobs SET driven_at = $1 WHERE driven_at < $2 AND id IN
+         (SELECT id FROM jobs WHERE status IN ($3, $4) AND driven_at < $2 ORDER BY driven_at LIMIT $5)
+         RETURNING id",
+    )
+    .bind(now.as_millis())
+    .bind(before.as_millis())
+    .bind(JobStatus::Submitted.as_str())
+    .bind(JobStatus::Progressing.as_str())
+    .bind(STALE)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
 }
 
 /// A page of a pipeline's jobs.

@@ -1,6 +1,6 @@
-//! Files that have stayed queued for too long.
+//! Files that have not moved for too long.
 
-use common::{FileId, FileState, Filename, Profile, Timestamp, UserId};
+use common::{FileId, Filename, Profile, Timestamp, UserId};
 use sqlx::{AnyConnection, any::AnyRow};
 
 use super::row;
@@ -23,20 +23,21 @@ pub struct Stuck {
     pub profile: Profile,
 }
 
-/// Claims queued files that are due. The time to the next request doubles with the file's age: a
+/// Claims files that are due: queued ones, whose request may be lost, and those being transcoded, whose
+/// result may be; transcode-worker answers a repeated request with the result of a job that has ended. The time to the next request doubles with the file's age: a
 /// queue that is merely long must not be made longer by its own delay.
 pub async fn claim(connection: &mut AnyConnection, now: Timestamp) -> Result<Vec<Stuck>, sqlx::Error> {
     let rows = sqlx::query(
         "UPDATE files SET driven_at = $1,
                 drive_at = $1 + CASE WHEN $1 - created_at < $2 THEN $1 - created_at ELSE $2 END
-         WHERE id IN (SELECT id FROM files WHERE state = $3 AND deleted_at IS NULL AND drive_at <= $1
-                      ORDER BY drive_at LIMIT $4)
-           AND state = $3 AND deleted_at IS NULL AND drive_at <= $1
+         WHERE id IN (SELECT id FROM files
+                      WHERE state IN ('queued', 'transcoding') AND deleted_at IS NULL AND drive_at <= $1
+                      ORDER BY drive_at LIMIT $3)
+           AND state IN ('queued', 'transcoding') AND deleted_at IS NULL AND drive_at <= $1
          RETURNING id, owner, filename, profile",
     )
     .bind(now.as_millis())
     .bind(MAX_GAP_MS)
-    .bind(FileState::Queued.as_str())
     .bind(ROUND)
     .fetch_all(connection)
     .await?;
