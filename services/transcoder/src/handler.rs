@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::engine::{Encoding, Engine, Object, Report, Task, TaskOutput, demuxer};
 use crate::message::Message;
 use crate::store::{self, Store};
-use crate::{events, progress};
+use crate::{events, progress, sweep};
 
 /// A job that still fails for a passing reason (storage away, disk full) this long after it began is ended.
 /// SQS gives a message up within minutes; then the sweep asks again, so there are tries after this time.
@@ -46,13 +46,31 @@ impl JobHandler {
             Ok(task) => task,
             Err(failure) => return self.finish(job_id, &Report { detected: None, outcome: Err(failure) }).await,
         };
-        match self.engine.run(&task).await {
+        let ran = tokio::select! {
+            ran = self.engine.run(&task) => ran,
+            never = self.beat(job_id) => match never {},
+        };
+        match ran {
             Ok(report) => self.finish(job_id, &report).await,
             Err(cause) if running_ms() > GIVE_UP_FAILING_MS => {
                 tracing::error!(job_id, cause = format!("{cause:#}"), "job given up");
                 self.finish(job_id, &Report { detected: None, outcome: Err(given_up()) }).await
             }
             Err(cause) => Err(Failure::Retry(cause.context(format!("job {job_id}")))),
+        }
+    }
+
+    /// Says for ever that this job is worked on.
+    async fn beat(&self, job_id: &str) -> std::convert::Infallible {
+        loop {
+            let touched = async {
+                let mut connection = self.store.database.pool().acquire().await?;
+                store::touch(&mut connection, job_id, Timestamp::now()).await
+            };
+            if let Err(cause) = touched.await {
+                tracing::warn!(job_id, %cause, "cannot note that the job is worked on");
+            }
+            tokio::time::sleep(sweep::BEAT).await;
         }
     }
 

@@ -47,9 +47,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     let shutdown = &platform.shutdown;
     shutdown.spawn("transcoder's consumer", consumer.run(Stop { intake: shutdown.intake(), work: shutdown.work() }));
     shutdown.spawn("transcoder's relay", relay.run(shutdown.intake()));
-    // Every output may be tried by itself after the common command: twice the time of one.
-    let patience = Duration::from_secs(config.engine.max_seconds) * 2 + Duration::from_secs(1800);
-    let sweep = sweep::run(store.clone(), jobs_queue.clone(), patience, shutdown.intake());
+    let sweep = sweep::run(store.clone(), jobs_queue.clone(), shutdown.intake());
     shutdown.spawn("transcoder's sweep", sweep);
     let database = store.database.clone();
     platform.health.check("transcoder database", move || {

@@ -8,7 +8,7 @@ use queue::Outbox;
 use sqlx::migrate::Migrator;
 use sqlx::{Any, Transaction};
 
-pub use jobs::{Created, create_job, find_job, jobs_by_pipeline, jobs_by_status, take_stale, update_job};
+pub use jobs::{Created, create_job, find_job, jobs_by_pipeline, jobs_by_status, take_stale, touch, update_job};
 pub use pipelines::{create_pipeline, find_pipeline, pipelines};
 
 /// This service's tables.

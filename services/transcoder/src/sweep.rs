@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::Timestamp;
+use elastic_transcoder::JobStatus;
 use queue::{Outgoing, Target};
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,14 @@ use crate::message::Message;
 use crate::store::{self, Store};
 
 /// The time between two rounds.
-const PAUSE: Duration = Duration::from_secs(300);
+const PAUSE: Duration = Duration::from_secs(60);
+/// Whoever works on a job says so this often.
+pub const BEAT: Duration = Duration::from_secs(30);
+/// A job that was begun and is not worked on for this long is asked for again. SQS itself delivers a message again
+/// sooner than that, as long as it has receives left.
+const BEGUN_MS: i64 = 3 * 60 * 1000;
+/// A job that was not begun for this long is asked for again: mostly its queue is long, and then that does no harm.
+const WAITING_MS: i64 = 2 * 60 * 60 * 1000;
 
 /// The message that has a job run.
 pub fn request(jobs_queue: &str, job_id: &str) -> Outgoing {
@@ -24,12 +32,10 @@ pub fn request(jobs_queue: &str, job_id: &str) -> Outgoing {
     }
 }
 
-/// Sweeps at start and then every few minutes, until `stop` is cancelled. `patience` is longer than a job takes.
-pub async fn run(store: Store, jobs_queue: String, patience: Duration, stop: CancellationToken) -> anyhow::Result<()> {
+/// Sweeps at start and then every minute, until `stop` is cancelled.
+pub async fn run(store: Store, jobs_queue: String, stop: CancellationToken) -> anyhow::Result<()> {
     while !stop.is_cancelled() {
-        let now = Timestamp::now();
-        let before = Timestamp::from_millis(now.as_millis() - patience.as_millis() as i64);
-        match round(&store, &jobs_queue, now, before).await {
+        match round(&store, &jobs_queue, Timestamp::now()).await {
             Ok(0) => {}
             Ok(jobs) => tracing::warn!(jobs, "asked again for jobs that stood still"),
             Err(error) => {
@@ -47,9 +53,11 @@ pub async fn run(store: Store, jobs_queue: String, patience: Duration, stop: Can
     Ok(())
 }
 
-async fn round(store: &Store, jobs_queue: &str, now: Timestamp, before: Timestamp) -> Result<usize, sqlx::Error> {
+async fn round(store: &Store, jobs_queue: &str, now: Timestamp) -> Result<usize, sqlx::Error> {
+    let ago = |millis: i64| Timestamp::from_millis(now.as_millis() - millis);
     let mut transaction = store.begin().await?;
-    let stale = store::take_stale(&mut transaction, now, before).await?;
+    let mut stale = store::take_stale(&mut transaction, now, JobStatus::Progressing, ago(BEGUN_MS)).await?;
+    stale.extend(store::take_stale(&mut transaction, now, JobStatus::Submitted, ago(WAITING_MS)).await?);
     for id in &stale {
         store.outbox.put(&mut transaction, &request(jobs_queue, id)).await?;
     }
@@ -60,7 +68,6 @@ async fn round(store: &Store, jobs_queue: &str, now: Timestamp, before: Timestam
 #[cfg(test)]
 mod tests {
     use database::Database;
-    use elastic_transcoder::JobStatus;
     use sqlx::Row;
 
     use super::*;
@@ -86,11 +93,16 @@ mod tests {
             }
             store.commit(transaction).await.unwrap();
             let at = |millis: i64| Timestamp::from_millis(now.as_millis() + millis);
-            assert_eq!(round(&store, "jobs", at(1000), at(-60_000)).await.unwrap(), 0, "nothing has stood for long");
-            assert_eq!(round(&store, "jobs", at(1000), at(500)).await.unwrap(), 2, "{:?}", database.kind());
-            assert_eq!(round(&store, "jobs", at(1000), at(500)).await.unwrap(), 0, "asked for already");
+            assert_eq!(round(&store, "jobs", at(BEGUN_MS - 1)).await.unwrap(), 0, "nothing has stood for long");
+            let mut connection = store.database.pool().acquire().await.unwrap();
+            store::touch(&mut connection, "Progressing", at(1000)).await.unwrap();
+            assert_eq!(round(&store, "jobs", at(BEGUN_MS + 500)).await.unwrap(), 0, "somebody works on it");
+            assert_eq!(round(&store, "jobs", at(BEGUN_MS + 1500)).await.unwrap(), 1, "{:?}", database.kind());
+            assert_eq!(round(&store, "jobs", at(BEGUN_MS + 1500)).await.unwrap(), 0, "asked for already");
+            // By now the begun one has stood still again.
+            assert_eq!(round(&store, "jobs", at(WAITING_MS + 1)).await.unwrap(), 2);
             let waiting = sqlx::query("SELECT COUNT(*) FROM outbox").fetch_one(store.database.pool()).await.unwrap();
-            assert_eq!(waiting.get::<i64, _>(0), 2);
+            assert_eq!(waiting.get::<i64, _>(0), 3);
         }
     }
 }

@@ -65,11 +65,11 @@ pub async fn run(program: &Path, arguments: &[String], directory: &Path, limits:
 }
 
 /// Whether somebody else ended it: an operator, a host that shuts down, the kernel out of memory. That says
-/// nothing about the file. ffmpeg exits with 255 after SIGTERM or SIGINT.
+/// nothing about the file. (After SIGTERM ffmpeg exits with 255 by itself, but a bad file may give that too.)
 fn was_stopped(status: ExitStatus) -> bool {
     use rustix::process::Signal;
     let signals = [Signal::HUP, Signal::INT, Signal::KILL, Signal::TERM].map(Signal::as_raw);
-    status.code() == Some(255) || status.signal().is_some_and(|signal| signals.contains(&signal))
+    status.signal().is_some_and(|signal| signals.contains(&signal))
 }
 
 /// Sets the child's limits from outside, because running code between fork and exec is not safe. The child has run

@@ -68,21 +68,27 @@ pub async fn update_job(connection: &mut AnyConnection, job: &Job, from: JobStat
     Ok(updated.rows_affected() == 1)
 }
 
-/// Takes jobs that have not ended and have stood still since `before`, for the caller to ask for them again.
+/// Notes that somebody works on the job.
+pub async fn touch(connection: &mut AnyConnection, id: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+    let update = sqlx::query("UPDATE jobs SET driven_at = $1 WHERE id = $2").bind(now.as_millis()).bind(id);
+    update.execute(connection).await.map(|_| ())
+}
+
+/// Takes jobs in the given state that have stood still since `before`, for the caller to ask for them again.
 pub async fn take_stale(
     connection: &mut AnyConnection,
     now: Timestamp,
+    status: JobStatus,
     before: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     let rows = sqlx::query(
         "UPDATE jobs SET driven_at = $1 WHERE driven_at < $2 AND id IN
-         (SELECT id FROM jobs WHERE status IN ($3, $4) AND driven_at < $2 ORDER BY driven_at LIMIT $5)
+         (SELECT id FROM jobs WHERE status = $3 AND driven_at < $2 ORDER BY driven_at LIMIT $4)
          RETURNING id",
     )
     .bind(now.as_millis())
     .bind(before.as_millis())
-    .bind(JobStatus::Submitted.as_str())
-    .bind(JobStatus::Progressing.as_str())
+    .bind(status.as_str())
     .bind(STALE)
     .fetch_all(connection)
     .await?;
