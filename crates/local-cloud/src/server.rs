@@ -37,12 +37,19 @@ pub(crate) fn router(services: Services) -> Router {
 }
 
 async fn dispatch(State(services): State<Services>, request: Request) -> Response {
-    match target(request.method(), request.uri(), request.headers()) {
+    let expects = request.headers().contains_key(header::EXPECT);
+    let mut response = match target(request.method(), request.uri(), request.headers()) {
         Target::Health => "ok\n".into_response(),
         Target::Sqs => services.sqs.call(bounded(request)).await,
         Target::Sns => services.sns.call(bounded(request)).await,
         Target::S3 => services.s3.call(request).await,
+    };
+    // A client that was refused before it was told to continue may send its body or not: nobody can
+    // tell where its next request begins (RFC 9110, 10.1.1).
+    if expects && !response.status().is_success() {
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     }
+    response
 }
 
 /// Reading past the limit is an error in the body, which the services answer as too large.

@@ -62,6 +62,7 @@ where
     T: Future<Output = anyhow::Result<Router>>,
 {
     telemetry::init(&args.telemetry).context("--log (SEGUE_LOG)")?;
+    raise_open_files();
     let listener = http::bind(args.listen, "--listen (SEGUE_LISTEN)").await?;
     let address = listener.local_addr()?;
     let shutdown = Shutdown::new();
@@ -88,6 +89,17 @@ where
     health.stopping();
     tracing::info!("stopping");
     shutdown.finish(grace).await
+}
+
+/// Lets the process open as many files and connections as the system allows: the usual soft limit
+/// of 1024 is a relic of `select(2)`.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::warn!(%error, soft = limit.current, "cannot raise the limit of open files");
+    }
 }
 
 /// Queue names take letters, digits, `-` and `_`; 40 characters leave room for the longest name.

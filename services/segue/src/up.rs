@@ -38,6 +38,7 @@ pub struct UpArgs {
 /// Runs until a signal comes or a part fails.
 pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     telemetry::init(&args.telemetry).context("--log (SEGUE_LOG)")?;
+    runtime::process::raise_open_files();
     let listener = http::bind(args.listen, "--listen (SEGUE_LISTEN)").await?;
     let aws_listener = http::bind(args.aws_listen, "--aws-listen (SEGUE_AWS_LISTEN)").await?;
     let aws_side = AwsSide::open(&args.data_dir.join("aws"), &aws_listener)?;

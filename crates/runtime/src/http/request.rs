@@ -28,6 +28,7 @@ pub struct RequestId(pub String);
 /// cause once, and keeps a panic from taking the connection with it.
 pub async fn observe(mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
+    let expects = request.headers().contains_key(header::EXPECT);
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", id, method = %request.method(), route);
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -39,6 +40,11 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
         let mut response = as_problem(response, &id).await;
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(X_REQUEST_ID, value);
+        }
+        // A client that was refused before it was told to continue may send its body or not: nobody
+        // can tell where its next request begins (RFC 9110, 10.1.1).
+        if expects && !response.status().is_success() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let (status, ms) = (response.status().as_u16(), start.elapsed().as_millis() as u64);
         if matches!(route.as_str(), "/healthz" | "/readyz") {
