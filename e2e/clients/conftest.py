@@ -39,7 +39,12 @@ class Segue:
             region_name=self.environment["AWS_REGION"],
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+            # boto3 still presigns with SigV2 when it is not told otherwise; S3 takes that for old buckets only.
+            config=Config(
+                retries={"max_attempts": 1},
+                signature_version="s3v4" if service == "s3" else None,
+                s3={"addressing_style": "path"},
+            ),
         )
 
     def token(self, user):

@@ -20,7 +20,7 @@ def test_objects(segue):
     assert [p["Prefix"] for p in listed["CommonPrefixes"]] == ["a/"]
     link = s3.generate_presigned_url("get_object", Params={"Bucket": "things", "Key": "a"})
     assert requests.get(link).content == b"beside"
-    assert requests.get(link.replace("X-Amz-Signature=", "X-Amz-Signature=0")).status_code == 403
+    assert requests.get(link.replace("/things/a?", "/things/b?")).status_code == 403
 
 
 def test_topic_to_queue(segue):
