@@ -1,6 +1,9 @@
 //! `segue provision`: everything that the services expect, on whatever endpoint the SDK points to.
 
-use std::time::Duration;
+use std::{
+    io::{Write, stdout},
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow};
 use aws_sdk_elastictranscoder::{
@@ -48,22 +51,22 @@ pub struct ProvisionArgs {
 pub const DEFAULT_ROLE: &str = "arn:aws:iam::000000000000:role/segue-transcoder";
 
 /// Makes what is missing and prints what there is.
-#[expect(clippy::print_stdout, reason = "the names are this command's output")]
 pub async fn run(args: ProvisionArgs) -> anyhow::Result<()> {
     telemetry::init(&args.telemetry).context("--log (SEGUE_LOG)")?;
     let aws = Aws::from_env().await;
     let names = Names::new(args.prefix);
     let bucket = args.bucket.unwrap_or_else(|| names.bucket());
+    let mut out = stdout();
     let made = provision(&aws, &names, &bucket).await?;
-    println!("bucket    {}", made.bucket);
-    println!("topic     {}", made.transcoder_events_arn);
-    println!("topic     {}", made.results_arn);
+    writeln!(out, "bucket    {}", made.bucket)?;
+    writeln!(out, "topic     {}", made.transcoder_events_arn)?;
+    writeln!(out, "topic     {}", made.results_arn)?;
     for queue in common::names::QUEUES {
-        println!("queue     {} ({})", names.full(queue), names.dead_letters(queue));
+        writeln!(out, "queue     {} ({})", names.full(queue), names.dead_letters(queue))?;
     }
     if !args.skip_pipeline {
         let id = pipeline(&aws.transcoder, &args.pipeline, &args.role, &made).await?;
-        println!("pipeline  {} ({id})", args.pipeline);
+        writeln!(out, "pipeline  {} ({id})", args.pipeline)?;
     }
     Ok(())
 }

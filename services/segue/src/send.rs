@@ -4,6 +4,7 @@ mod client;
 mod progress;
 
 use std::{
+    io::{Write, stdout},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -119,18 +120,18 @@ async fn notice(api: &Api, file_id: &str) -> anyhow::Result<Notice> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command's output")]
 async fn show(api: &Api, file: &File, notice: &Notice) -> anyhow::Result<()> {
-    println!("notice    {}", notice.text);
+    let mut out = stdout();
+    writeln!(out, "notice    {}", notice.text)?;
     for output in &file.outputs {
         match &output.error {
             None if output.state == "complete" => {
                 let link = api.download_link(&file.id, &output.name).await?;
-                println!("{:<9} {}", output.name, link);
+                writeln!(out, "{:<9} {}", output.name, link)?;
             }
             error => {
                 let reason = error.as_ref().map_or(output.state.as_str(), |error| &error.message);
-                println!("{:<9} not made: {reason}", output.name);
+                writeln!(out, "{:<9} not made: {reason}", output.name)?;
             }
         }
     }

@@ -4,7 +4,12 @@ mod aws_side;
 mod config;
 mod product;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    io::{Write, stdout},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::Context;
 use common::Names;
@@ -73,7 +78,10 @@ async fn serve(
     let address = listener.local_addr()?;
     http::serve(shutdown, "product", listener, http::finish(routes, &platform.health));
     platform.health.started();
-    announce(args, address, aws_side);
+    // Nobody reads it: no reason to stop.
+    if let Err(error) = announce(args, address, aws_side) {
+        tracing::warn!(%error, "cannot write to standard output");
+    }
     tokio::select! {
         stopped = shutdown.requested() => Ok(stopped?),
         () = aws_life.intake().cancelled_owned() => Ok(()),
@@ -81,10 +89,10 @@ async fn serve(
 }
 
 /// What a person, or a script, needs to go on. Scripts read it from standard output.
-#[expect(clippy::print_stdout, reason = "this is the command's output; logs go to standard error")]
-fn announce(args: &UpArgs, address: SocketAddr, aws_side: &AwsSide) {
-    println!("Segue is ready; its data lies in {}.", args.data_dir.display());
-    println!("product   http://{address}");
-    println!("AWS side  {}", aws_side.endpoint().url);
-    println!("{}", aws_side.exports().trim_end());
+fn announce(args: &UpArgs, address: SocketAddr, aws_side: &AwsSide) -> std::io::Result<()> {
+    let mut out = stdout();
+    writeln!(out, "Segue is ready; its data lies in {}.", args.data_dir.display())?;
+    writeln!(out, "product   http://{address}")?;
+    writeln!(out, "AWS side  {}", aws_side.endpoint().url)?;
+    writeln!(out, "{}", aws_side.exports().trim_end())
 }
