@@ -1,16 +1,11 @@
 //! The access keys that may sign requests.
 
-use std::{
-    fmt,
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-    str::FromStr,
-};
+use std::{fmt, fs, io, path::Path, str::FromStr};
 
 use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
+
+use crate::secret_file;
 
 /// The letters of an access key id: base 32, as AWS makes them (RFC 4648).
 const ID_LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -68,7 +63,7 @@ impl Credentials {
             Ok(text) => serde_json::from_slice::<Vec<AccessKey>>(&text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let keys = vec![new_key()?];
-                save(&keys, file)?;
+                secret_file::save(&keys, file)?;
                 keys
             }
             Err(error) => return Err(error),
@@ -97,16 +92,6 @@ fn new_key() -> io::Result<AccessKey> {
     let letters = id.iter().map(|byte| char::from(ID_LETTERS[usize::from(byte % 32)]));
     let id = "LKIA".chars().chain(letters).collect();
     Ok(AccessKey { id, secret: hex::encode(secret) })
-}
-
-/// Written aside and renamed, so that a crash leaves no half file; readable by the owner alone.
-fn save(keys: &[AccessKey], file: &Path) -> io::Result<()> {
-    let aside = file.with_extension("json.new");
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    out.write_all(&serde_json::to_vec_pretty(keys)?)?;
-    out.sync_all()?;
-    fs::rename(&aside, file)?;
-    file.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
 }
 
 #[cfg(test)]

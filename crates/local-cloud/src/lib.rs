@@ -18,6 +18,7 @@ mod context;
 mod credentials;
 mod open;
 mod s3;
+mod secret_file;
 mod server;
 mod sns;
 mod sqs;

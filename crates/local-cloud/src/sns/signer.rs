@@ -1,11 +1,6 @@
 //! The key that signs messages, and its certificate.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use anyhow::{Context as _, anyhow};
 use aws_lc_rs::{
@@ -17,6 +12,7 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_RSA_SHA2
 use serde::{Deserialize, Serialize};
 
 use super::sha1_signature;
+use crate::secret_file;
 
 /// Which digest a topic's messages are signed with; its attribute `SignatureVersion`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +56,7 @@ impl Signer {
             Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} cannot be read", file.display()))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let made = make()?;
-                save(&made, file).with_context(|| format!("{} cannot be written", file.display()))?;
+                secret_file::save(&made, file).with_context(|| format!("{} cannot be written", file.display()))?;
                 made
             }
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
@@ -108,16 +104,6 @@ fn make() -> anyhow::Result<Saved> {
     params.distinguished_name.push(DnType::CommonName, "local-cloud SNS signing");
     let certificate = params.self_signed(&key)?.pem();
     Ok(Saved { key: STANDARD.encode(key.serialize_der()), certificate })
-}
-
-/// Written aside and renamed, so that a crash leaves no half file; readable by the owner alone.
-fn save(saved: &Saved, file: &Path) -> io::Result<()> {
-    let aside = file.with_extension("json.new");
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-    out.write_all(&serde_json::to_vec_pretty(saved)?)?;
-    out.sync_all()?;
-    fs::rename(&aside, file)?;
-    file.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
 }
 
 #[cfg(test)]
