@@ -113,8 +113,12 @@ impl Database {
 
 async fn prepare(connection: &mut AnyConnection, kind: Kind, schema: &'static str) -> Result<(), sqlx::Error> {
     match kind {
-        // FULL syncs the log at each commit: what was answered survives a power cut.
-        Kind::Sqlite => connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;").await.map(|_| ()),
+        // FULL syncs the log at each commit: what was answered survives a power cut. macOS keeps what was
+        // merely synced in the drive's cache, hence fullfsync (<https://sqlite.org/pragma.html>).
+        Kind::Sqlite => {
+            let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;";
+            connection.execute(pragmas).await.map(|_| ())
+        }
         Kind::Postgres => {
             connection.execute(LIMITS).await?;
             let search_path = sqlx::query("SELECT set_config('search_path', $1, false)").bind(schema);
@@ -123,12 +127,17 @@ async fn prepare(connection: &mut AnyConnection, kind: Kind, schema: &'static st
     }
 }
 
-/// Makes the service's schema. Two processes that start together may both try: the loser's error
+/// Makes the service's schema unless it is there: a role that may not make one can work in one that
+/// somebody else made. Two processes that start together may both try: the loser's error
 /// is a unique violation, and the schema is there.
 async fn create_schema(url: &str, schema: &'static str) -> Result<(), sqlx::Error> {
     let mut connection = tokio::time::timeout(ACQUIRE_TIMEOUT, AnyConnection::connect(url))
         .await
         .map_err(|_| sqlx::Error::PoolTimedOut)??;
+    let found = sqlx::query("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1").bind(schema);
+    if found.fetch_optional(&mut connection).await?.is_some() {
+        return connection.close().await;
+    }
     let statement = sqlx::AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
     match connection.execute(statement).await {
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
