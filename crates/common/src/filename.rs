@@ -24,7 +24,7 @@ pub enum InvalidFilename {
     /// A slash, a backslash, `.` or `..`.
     #[error("the file name must not contain a path")]
     Path,
-    /// NUL, a line break or another control character.
+    /// NUL, a line break or another control character, one that turns the direction of writing included.
     #[error("the file name contains a control character")]
     Control,
 }
@@ -57,7 +57,7 @@ impl TryFrom<String> for Filename {
         if text.len() > MAX_BYTES {
             return Err(InvalidFilename::TooLong);
         }
-        if text.chars().any(char::is_control) {
+        if text.chars().any(|c| c.is_control() || is_override(c)) {
             return Err(InvalidFilename::Control);
         }
         if text.contains(['/', '\\']) || text == "." || text == ".." {
@@ -65,6 +65,12 @@ impl TryFrom<String> for Filename {
         }
         Ok(Self(text))
     }
+}
+
+/// Embeddings, overrides and isolates of the Unicode Bidirectional Algorithm (UAX #9, 2): in a name they
+/// serve to make `gpj.exe` look like another one.
+const fn is_override(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 impl FromStr for Filename {
@@ -99,6 +105,7 @@ mod tests {
             ("a\\b.mp3", InvalidFilename::Path),
             ("..", InvalidFilename::Path),
             ("a\0.mp3", InvalidFilename::Control),
+            ("a\u{202E}3pm.exe", InvalidFilename::Control),
         ];
         for (text, expected) in cases {
             assert_eq!(text.parse::<Filename>(), Err(expected), "{text:?}");
