@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reqwest::StatusCode;
+
 use crate::{
     certificate::{Certificate, UnusableCertificate},
     signing_cert_url::SigningCertUrl,
@@ -46,13 +48,17 @@ struct Known {
 #[derive(Clone)]
 enum Failure {
     Unavailable(String),
+    Absent,
     Unusable(UnusableCertificate),
 }
 
 impl Certificates {
-    pub(crate) fn new(timeout: Duration) -> Result<Self, reqwest::Error> {
+    /// `direct` goes past the proxy that the environment may name.
+    pub(crate) fn new(timeout: Duration, direct: bool) -> Result<Self, reqwest::Error> {
         // A redirect would let whoever answers choose where the certificate comes from.
-        let client = reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none()).build()?;
+        let client = reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none());
+        let client = if direct { client.no_proxy() } else { client };
+        let client = client.build()?;
         Ok(Self { client, timeout, known: Mutex::default(), turn: tokio::sync::Mutex::default() })
     }
 
@@ -70,22 +76,25 @@ impl Certificates {
         }
         let fetched = match self.fetch(url).await {
             Ok(pem) => Certificate::parse(&pem).map(Arc::new).map_err(Failure::Unusable),
-            Err(reason) => Err(Failure::Unavailable(reason)),
+            Err(failure) => Err(failure),
         };
         self.known().keep(url, &fetched, Instant::now());
         fetched.map_err(|failure| failure.refuse(url))
     }
 
-    async fn fetch(&self, url: &SigningCertUrl) -> Result<Vec<u8>, String> {
-        let cause = |error: reqwest::Error| chain(&error);
+    async fn fetch(&self, url: &SigningCertUrl) -> Result<Vec<u8>, Failure> {
+        let cause = |error: reqwest::Error| Failure::Unavailable(chain(&error));
         let mut response = self.client.get(url.as_str()).send().await.map_err(cause)?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(format!("the answer is {}", response.status()));
+        match response.status() {
+            StatusCode::OK => {}
+            // SNS itself says that it has no such certificate: it comes from nowhere, and will not later.
+            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => return Err(Failure::Absent),
+            other => return Err(Failure::Unavailable(format!("the answer is {other}"))),
         }
         let mut pem = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(cause)? {
             if pem.len() + chunk.len() > MAX_BYTES {
-                return Err(format!("the answer has more than {MAX_BYTES} bytes"));
+                return Err(Failure::Unavailable(format!("the answer has more than {MAX_BYTES} bytes")));
             }
             pem.extend_from_slice(&chunk);
         }
@@ -129,6 +138,7 @@ impl Failure {
     fn refuse(self, url: &SigningCertUrl) -> Refused {
         match self {
             Self::Unavailable(reason) => Refused::Unavailable(Unavailable { url: url.as_str().to_owned(), reason }),
+            Self::Absent => Refused::SigningCertUrl,
             Self::Unusable(reason) => Refused::Certificate(reason),
         }
     }

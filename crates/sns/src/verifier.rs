@@ -20,7 +20,8 @@ pub struct Settings {
     pub topics: Vec<TopicArn>,
     /// The regions whose SNS may sign.
     pub regions: Vec<Region>,
-    /// Something else that may sign and serves its certificate itself, for local work.
+    /// Something else that may sign and serves its certificate itself, for local work. With it, no proxy
+    /// that the environment names is asked for certificates.
     pub local_endpoint: Option<Endpoint>,
     /// How old a message may be. SNS tries an HTTP endpoint for less than an hour unless told otherwise.
     pub max_age: Duration,
@@ -57,7 +58,7 @@ pub enum Refused {
     /// The version of its signature is neither 1 nor 2.
     #[error("the SignatureVersion is not known")]
     SignatureVersion,
-    /// Its certificate is not where certificates are. It was not fetched.
+    /// Its certificate is not where certificates are: the URL is none of SNS, or SNS has none there.
     #[error("the SigningCertURL is not one of SNS")]
     SigningCertUrl,
     /// Its certificate was fetched and is not good enough.
@@ -96,7 +97,7 @@ impl Verifier {
             sources: Sources::new(&settings.regions, settings.local_endpoint.as_ref()),
             topics: settings.topics,
             max_age: settings.max_age,
-            certificates: Certificates::new(settings.fetch_timeout)?,
+            certificates: Certificates::new(settings.fetch_timeout, settings.local_endpoint.is_some())?,
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -88,7 +88,7 @@ async fn what_cannot_be_fetched_is_unavailable_and_not_asked_for_again() {
     signer.put("/SimpleNotificationService-3.pem", silent);
     signer.put("/SimpleNotificationService-4.pem", broken);
     let verifier = verifier(&signer);
-    for file in 1..=5 {
+    for file in 1..=4 {
         let envelope = message(&signer, &format!("/SimpleNotificationService-{file}.pem"));
         for _ in 0..3 {
             let refused = verify(&verifier, &envelope).await.unwrap_err();
@@ -97,6 +97,18 @@ async fn what_cannot_be_fetched_is_unavailable_and_not_asked_for_again() {
         assert_eq!(signer.fetches(), file, "the failure is remembered, and nothing is followed");
     }
     assert_eq!(verify(&verifier, &message(&signer, CERTIFICATE)).await, Ok(()), "others are not affected");
+}
+
+/// Whoever makes up a name of a certificate is refused; SNS itself need not try again.
+#[tokio::test]
+async fn a_certificate_that_sns_does_not_have_is_refused() {
+    let signer = Signer::start().await;
+    let envelope = message(&signer, "/SimpleNotificationService-5.pem");
+    let verifier = verifier(&signer);
+    for _ in 0..3 {
+        assert_eq!(verify(&verifier, &envelope).await, Err(Refused::SigningCertUrl));
+    }
+    assert_eq!(signer.fetches(), 1);
 }
 
 #[tokio::test]

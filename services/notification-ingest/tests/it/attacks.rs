@@ -1,5 +1,6 @@
 //! What strangers may post, what they are answered, and that nothing came of it.
 
+use axum::response::IntoResponse;
 use notification_ingest::Config;
 use reqwest::{Body, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -205,10 +206,23 @@ async fn only_post_is_answered() {
 #[tokio::test]
 async fn a_certificate_that_cannot_be_had_is_asked_for_again_by_the_sender() {
     let rig = Rig::start(TestDatabase::sqlite()).await;
+    rig.signer.put("/SimpleNotificationService-ff.pem", || StatusCode::INTERNAL_SERVER_ERROR.into_response());
     let mut message = rig.signer.sign(Job::new().message("COMPLETED"), 2);
     message["SigningCertURL"] = json!(format!("{}/SimpleNotificationService-ff.pem", rig.signer.endpoint()));
     for _ in 0..3 {
         assert_eq!(rig.deliver(&message).await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!((rig.signer.fetches(), rig.count("events").await), (1, 0));
+}
+
+/// Nobody gets this service to ask again and again by making up names of certificates.
+#[tokio::test]
+async fn a_certificate_that_does_not_exist_is_refused_for_good() {
+    let rig = Rig::start(TestDatabase::sqlite()).await;
+    let mut message = rig.signer.sign(Job::new().message("COMPLETED"), 2);
+    message["SigningCertURL"] = json!(format!("{}/SimpleNotificationService-ee.pem", rig.signer.endpoint()));
+    for _ in 0..3 {
+        assert_eq!(rig.deliver(&message).await, StatusCode::FORBIDDEN);
     }
     assert_eq!((rig.signer.fetches(), rig.count("events").await), (1, 0));
 }
