@@ -47,6 +47,17 @@ def test_topic_to_queue(segue):
     sqs.delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
 
 
+def test_a_message_of_a_mebibyte_in_any_script(segue):
+    """json.dumps writes each of these letters as six bytes: the body on the wire is three times the message."""
+    sqs = segue.client("sqs")
+    url = sqs.create_queue(QueueName="letters")["QueueUrl"]
+    text = "é" * (1024 * 1024 // 2)
+    sqs.send_message(QueueUrl=url, MessageBody=text)
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == text
+    with pytest.raises(botocore.exceptions.ClientError, match="InvalidParameterValue"):
+        sqs.send_message(QueueUrl=url, MessageBody=text + "é")
+
+
 def test_the_program_of_the_old_days(segue, mp3):
     """Find the pipeline by its name, transcode to three presets, fetch the files."""
     transcoder, s3 = segue.client("elastictranscoder"), segue.client("s3")

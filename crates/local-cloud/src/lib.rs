@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod body;
 mod context;
 mod credentials;
 mod open;

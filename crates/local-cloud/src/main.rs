@@ -1,9 +1,10 @@
 //! `local-cloud`: a durable S3, SQS and SNS for one machine, as a process of its own.
 
-use std::{future::IntoFuture, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
+use http_server::Limits;
 use local_cloud::{AccessKey, LocalCloud, Settings};
 use tokio::{
     net::TcpListener,
@@ -70,25 +71,25 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let cloud = LocalCloud::open(settings)?;
     announce(&format!("local-cloud listens on http://{address}\n{}", cloud.exports()))?;
-    serve(listener, cloud.router(), signals).await
+    serve(listener, cloud.router(), signals).await;
+    Ok(())
 }
 
 /// Serves until a signal, then lets what is in hand finish, within bounds.
-async fn serve(listener: TcpListener, router: axum::Router, mut signals: Signals) -> anyhow::Result<()> {
+async fn serve(listener: TcpListener, router: axum::Router, mut signals: Signals) {
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let mut server = std::pin::pin!(http_server::serve(listener, router, Limits::default(), async move {
         // An error means that the sender is gone: that is the sign.
         let _ = stopped.await;
-    });
-    let mut server = std::pin::pin!(server.into_future());
+    }));
     tokio::select! {
-        served = &mut server => return Ok(served?),
-        () = signals.next() => drop(stop),
+        () = &mut server => {}
+        () = signals.next() => {
+            drop(stop);
+            // What is still running after that is dropped.
+            let _ = tokio::time::timeout(DRAIN, server).await;
+        }
     }
-    if let Ok(served) = tokio::time::timeout(DRAIN, server).await {
-        served?;
-    }
-    Ok(())
 }
 
 /// Caught from the moment this is made; before that, a signal ends the process at once.

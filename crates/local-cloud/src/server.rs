@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Body,
     extract::{Request, State},
     http::{HeaderMap, Method, Uri, header},
     response::{IntoResponse, Response},
@@ -29,9 +28,6 @@ enum Target {
     S3,
 }
 
-/// SQS and SNS messages are at most 1 MiB, and their encoding can double that.
-const MESSAGE_BODY_LIMIT: usize = 2 * 1024 * 1024;
-
 pub(crate) fn router(services: Services) -> Router {
     Router::new().fallback(dispatch).with_state(services)
 }
@@ -40,8 +36,8 @@ async fn dispatch(State(services): State<Services>, request: Request) -> Respons
     let expects = request.headers().contains_key(header::EXPECT);
     let mut response = match target(request.method(), request.uri(), request.headers()) {
         Target::Health => "ok\n".into_response(),
-        Target::Sqs => services.sqs.call(bounded(request)).await,
-        Target::Sns => services.sns.call(bounded(request)).await,
+        Target::Sqs => services.sqs.call(request).await,
+        Target::Sns => services.sns.call(request).await,
         Target::S3 => services.s3.call(request).await,
     };
     // A client that was refused before it was told to continue may send its body or not: nobody can
@@ -50,11 +46,6 @@ async fn dispatch(State(services): State<Services>, request: Request) -> Respons
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     }
     response
-}
-
-/// Reading past the limit is an error in the body, which the services answer as too large.
-fn bounded(request: Request) -> Request {
-    request.map(|body| Body::new(http_body_util::Limited::new(body, MESSAGE_BODY_LIMIT)))
 }
 
 fn target(method: &Method, uri: &Uri, headers: &HeaderMap) -> Target {

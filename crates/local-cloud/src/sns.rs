@@ -25,7 +25,11 @@ use sigv4::AccessKeys;
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
-use crate::{Context, sqs::Sqs};
+use crate::{
+    Context,
+    body::{self, Unreadable},
+    sqs::Sqs,
+};
 use error::{Error, kind};
 use form::Form;
 use signer::Signer;
@@ -73,11 +77,9 @@ impl Sns {
         if parts.method == Method::GET && parts.uri.path().ends_with(".pem") {
             return self.certificate(parts.uri.path()).await;
         }
-        // Bounded by the server, which ends the body with an error at its limit.
-        let body = http_body_util::BodyExt::collect(body).await.map(http_body_util::Collected::to_bytes);
-        let result = match body {
+        let result = match body::read(body).await {
             Ok(body) => self.answer(&parts, &body).await,
-            Err(_) => Err(Error::client(kind::TOO_LARGE, "The request body is too large or was cut off.")),
+            Err(Unreadable) => Err(Error::client(kind::TOO_LARGE, Unreadable::MESSAGE)),
         };
         xml::respond(result)
     }

@@ -27,7 +27,10 @@ use serde_json::Value;
 use sigv4::AccessKeys;
 use time::OffsetDateTime;
 
-use crate::Context;
+use crate::{
+    Context,
+    body::{self, Unreadable},
+};
 use error::kind;
 use waiting::Waiting;
 
@@ -86,11 +89,8 @@ impl Sqs {
 
     async fn answer(&self, request: Request) -> Result<Value, Error> {
         let (parts, body) = request.into_parts();
-        // Bounded by the server, which ends the body with an error at its limit.
-        let body = http_body_util::BodyExt::collect(body)
-            .await
-            .map_err(|_| Error::client(kind::REQUEST_TOO_LARGE, "The request body is too large or was cut off."))?
-            .to_bytes();
+        let body = body::read(body).await;
+        let body = body.map_err(|Unreadable| Error::client(kind::REQUEST_TOO_LARGE, Unreadable::MESSAGE))?;
         let verified = sigv4::verify(&parts, &body, "sqs", &self.keys, OffsetDateTime::now_utc())?;
         let region = &self.context.region;
         if verified.region != *region {

@@ -5,10 +5,10 @@ use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Durati
 use anyhow::Context;
 use aws_sdk_sqs::{
     Client,
-    error::DisplayErrorContext,
     types::{Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName},
 };
 use futures::FutureExt;
+use sdk_error::brief;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Instant, interval_at},
@@ -162,7 +162,7 @@ impl<H: Handler> Inner<H> {
             .message_attribute_names("All")
             .send()
             .await
-            .map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
+            .map_err(|error| anyhow::anyhow!("{}", brief(&error)))?;
         Ok(output.messages.unwrap_or_default())
     }
 
@@ -234,7 +234,7 @@ impl<H: Handler> Inner<H> {
     async fn hide(&self, receipt: &str, time: Duration) {
         let call = self.sqs.change_message_visibility().queue_url(&self.queue.url).receipt_handle(receipt);
         if let Err(error) = call.visibility_timeout(seconds(time)).send().await {
-            let cause = DisplayErrorContext(&error);
+            let cause = brief(&error);
             tracing::warn!(queue_url = self.queue.url, %cause, "cannot change how long a message is hidden");
         }
     }
@@ -248,7 +248,7 @@ impl<H: Handler> Inner<H> {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))
+            .map_err(|error| anyhow::anyhow!("{}", brief(&error)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Deletes handled messages in batches: one call for up to ten of them.
 
-use aws_sdk_sqs::{Client, error::DisplayErrorContext, types::DeleteMessageBatchRequestEntry};
+use aws_sdk_sqs::{Client, types::DeleteMessageBatchRequestEntry};
+use sdk_error::brief;
 use tokio::sync::mpsc;
 
 /// The most entries of one batch (SQS API, DeleteMessageBatch).
@@ -38,7 +39,7 @@ async fn delete(sqs: &Client, queue_url: &str, receipts: &[String]) {
             }
         }
         Err(error) => {
-            let cause = DisplayErrorContext(&error);
+            let cause = brief(&error);
             tracing::warn!(queue_url, %cause, "handled messages were not deleted and will come again");
         }
     }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use aws_sdk_sqs::{Client, error::DisplayErrorContext, types::QueueAttributeName};
+use aws_sdk_sqs::{Client, types::QueueAttributeName};
 use common::Names;
+use sdk_error::brief;
 use tokio::time::{Instant, sleep};
 
 use crate::Queue;
@@ -23,7 +24,7 @@ pub async fn queue(sqs: &Client, names: &Names, name: &str) -> anyhow::Result<Qu
 /// The ARN of the topic `name`, which lies in the same account and region as the queue `beside`.
 pub async fn topic_arn(sqs: &Client, names: &Names, name: &str, beside: &Queue) -> anyhow::Result<String> {
     let request = sqs.get_queue_attributes().queue_url(&beside.url).attribute_names(QueueAttributeName::QueueArn);
-    let output = request.send().await.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
+    let output = request.send().await.map_err(|error| anyhow::anyhow!("{}", brief(&error)))?;
     let arn = output.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn));
     // arn:partition:sqs:region:account:name
     let parts: Vec<&str> = arn.context("SQS answered without the queue's ARN")?.split(':').collect();
@@ -41,7 +42,7 @@ async fn url(sqs: &Client, name: &str) -> anyhow::Result<String> {
     loop {
         let error = match sqs.get_queue_url().queue_name(name).send().await {
             Ok(output) => return output.queue_url.context("SQS answered without a queue URL"),
-            Err(error) => DisplayErrorContext(error).to_string(),
+            Err(error) => brief(&error),
         };
         if Instant::now() > deadline {
             anyhow::bail!("there is no queue {name}; `segue provision` makes it ({error})");

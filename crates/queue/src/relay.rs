@@ -7,12 +7,10 @@ use std::{
 
 use anyhow::Context;
 use aws_sdk_sns::types::{MessageAttributeValue as SnsAttribute, PublishBatchRequestEntry};
-use aws_sdk_sqs::{
-    error::DisplayErrorContext,
-    types::{MessageAttributeValue as SqsAttribute, SendMessageBatchRequestEntry},
-};
+use aws_sdk_sqs::types::{MessageAttributeValue as SqsAttribute, SendMessageBatchRequestEntry};
 use common::Timestamp;
 use futures::future::join_all;
+use sdk_error::brief;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -135,7 +133,7 @@ impl Relay {
         }
         let url = self.queue_url(name).await?;
         let output = self.sqs.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await;
-        let output = output.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
+        let output = output.map_err(|error| anyhow::anyhow!("{}", brief(&error)))?;
         let failed = output.failed();
         Ok(failed
             .iter()
@@ -158,7 +156,7 @@ impl Relay {
         }
         let output =
             self.sns.publish_batch().topic_arn(arn).set_publish_batch_request_entries(Some(entries)).send().await;
-        let output = output.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
+        let output = output.map_err(|error| anyhow::anyhow!("{}", brief(&error)))?;
         let failed = output.failed();
         Ok(failed
             .iter()
@@ -172,7 +170,7 @@ impl Relay {
             return Ok(url.clone());
         }
         let output = self.sqs.get_queue_url().queue_name(name).send().await;
-        let output = output.map_err(|error| anyhow::anyhow!("{}", DisplayErrorContext(error)))?;
+        let output = output.map_err(|error| anyhow::anyhow!("{}", brief(&error)))?;
         let url = output.queue_url.context("SQS answered without a queue URL")?;
         urls.insert(name.to_owned(), url.clone());
         Ok(url)

@@ -58,6 +58,8 @@ impl Aws {
             .endpoint_url(&endpoint.url)
             .credentials_provider(SharedCredentialsProvider::new(key))
             .timeout_config(timeouts())
+            // Plain HTTP and no proxy: an HTTP_PROXY of the environment cannot reach this machine's loopback.
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
             .build();
         Self::new(config, true)
     }

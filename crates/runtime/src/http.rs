@@ -1,10 +1,13 @@
 //! How every service answers over HTTP.
 
+mod client;
 mod page;
 mod problem;
 mod request;
 mod server;
 
+pub use client::client_for;
+pub use http_server::Limits;
 pub use page::{Limit, Page, PageParams};
 pub use problem::Problem;
 pub use request::RequestId;

@@ -6,6 +6,7 @@ pub mod health;
 pub mod http;
 pub mod process;
 pub mod provision;
+pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
 

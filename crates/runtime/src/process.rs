@@ -7,7 +7,8 @@ use axum::Router;
 use common::Names;
 
 use crate::{
-    Aws, Health, Shutdown, http,
+    Aws, Health, Shutdown,
+    http::{self, Limits},
     telemetry::{self, TelemetryArgs},
 };
 
@@ -20,12 +21,35 @@ pub struct ProcessArgs {
     /// Where to listen for HTTP.
     #[arg(long, env = "SEGUE_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// How many connections are served at once.
+    #[command(flatten)]
+    pub connections: ConnectionArgs,
     /// What the names of queues and topics begin with.
     #[arg(long, env = "SEGUE_PREFIX", default_value = "segue", value_parser = prefix)]
     pub prefix: String,
     /// Seconds that work in hand may take to end when the process is told to stop.
     #[arg(long, env = "SEGUE_SHUTDOWN_SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub shutdown_seconds: u64,
+}
+
+/// The setting that bounds connections.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ConnectionArgs {
+    /// How many connections are served at once; further ones wait.
+    #[arg(long, env = "SEGUE_MAX_CONNECTIONS", default_value_t = Limits::CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: u32,
+}
+
+impl ConnectionArgs {
+    /// Lets the process open as many files and connections as the system allows, and gives the limits
+    /// that fit: each of two listeners gets a third of the descriptors, files and queues the rest.
+    pub fn limits(&self) -> Limits {
+        let fit = u32::try_from(raise_open_files() / 3).unwrap_or(u32::MAX).max(1);
+        if fit < self.max_connections {
+            tracing::warn!(connections = fit, "the limit of open files allows fewer connections than asked for");
+        }
+        Limits { connections: self.max_connections.min(fit), ..Limits::default() }
+    }
 }
 
 /// What a service is given to start with. Cheap to clone.
@@ -62,7 +86,7 @@ where
     T: Future<Output = anyhow::Result<Router>>,
 {
     telemetry::init(&args.telemetry).context("--log (SEGUE_LOG)")?;
-    raise_open_files();
+    let limits = args.connections.limits();
     let listener = http::bind(args.listen, "--listen (SEGUE_LISTEN)").await?;
     let address = listener.local_addr()?;
     let shutdown = Shutdown::new();
@@ -82,7 +106,7 @@ where
             return shutdown.finish(grace).await;
         }
     };
-    http::serve(&shutdown, "HTTP server", listener, http::finish(routes, &health));
+    http::serve(&shutdown, "HTTP server", listener, http::finish(routes, &health), limits);
     health.started();
     tracing::info!(%address, "listening");
     shutdown.requested().await?;
@@ -91,14 +115,18 @@ where
     shutdown.finish(grace).await
 }
 
-/// Lets the process open as many files and connections as the system allows: the usual soft limit
-/// of 1024 is a relic of `select(2)`.
-pub fn raise_open_files() {
+/// Raises the soft limit of open files to the hard one and gives it back: the usual soft limit of
+/// 1024 is a relic of `select(2)`.
+fn raise_open_files() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
-        tracing::warn!(%error, soft = limit.current, "cannot raise the limit of open files");
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        Ok(()) => limit.maximum.unwrap_or(u64::MAX),
+        Err(error) => {
+            tracing::warn!(%error, soft = limit.current, "cannot raise the limit of open files");
+            limit.current.unwrap_or(u64::MAX)
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 
 use anyhow::{Context, anyhow};
 use aws_sdk_s3::{
-    error::{DisplayErrorContext, ProvideErrorMetadata},
+    error::ProvideErrorMetadata,
     types::{BucketLocationConstraint, CreateBucketConfiguration},
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 use common::{Names, names};
 use futures::future::{try_join, try_join_all};
+use sdk_error::brief;
 use serde_json::json;
 
 use crate::Aws;
@@ -63,7 +64,7 @@ async fn fed_queue(aws: &Aws, names: &Names, name: &str, topic: Option<(String, 
 async fn topic(aws: &Aws, names: &Names, name: &str) -> anyhow::Result<String> {
     let name = names.full(name);
     let output = aws.sns.create_topic().name(&name).send().await;
-    let output = output.map_err(|error| anyhow!("cannot make the topic {name}: {}", DisplayErrorContext(error)))?;
+    let output = output.map_err(|error| anyhow!("cannot make the topic {name}: {}", brief(&error)))?;
     output.topic_arn.context("SNS answered without the topic's ARN")
 }
 
@@ -77,9 +78,10 @@ async fn queue(aws: &Aws, names: &Names, name: &str, topic_arn: Option<&str>) ->
     if let Some(topic_arn) = topic_arn {
         let policy = policy(&arn, topic_arn);
         let request = aws.sqs.set_queue_attributes().queue_url(&url).attributes(QueueAttributeName::Policy, policy);
-        request.send().await.map_err(|error| {
-            anyhow!("cannot let the topic {topic_arn} send to {url}: {}", DisplayErrorContext(error))
-        })?;
+        request
+            .send()
+            .await
+            .map_err(|error| anyhow!("cannot let the topic {topic_arn} send to {url}: {}", brief(&error)))?;
     }
     Ok(arn)
 }
@@ -92,12 +94,12 @@ async fn one_queue(
 ) -> anyhow::Result<(String, String)> {
     let failed = |error: String| anyhow!("cannot make the queue {name}: {error}");
     let made = aws.sqs.create_queue().queue_name(name).send().await;
-    let made = made.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    let made = made.map_err(|error| failed(brief(&error)))?;
     let url = made.queue_url.context("SQS answered without a queue URL")?;
     let set = aws.sqs.set_queue_attributes().queue_url(&url).set_attributes(Some(attributes)).send().await;
-    set.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    set.map_err(|error| failed(brief(&error)))?;
     let request = aws.sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
-    let output = request.send().await.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    let output = request.send().await.map_err(|error| failed(brief(&error)))?;
     let arn = output.attributes().and_then(|all| all.get(&QueueAttributeName::QueueArn)).cloned();
     Ok((url, arn.context("SQS answered without the queue's ARN")?))
 }
@@ -123,9 +125,7 @@ async fn subscribe(aws: &Aws, topic_arn: &str, queue_arn: &str, raw: bool) -> an
         request = request.attributes("RawMessageDelivery", "true");
     }
     let result = request.return_subscription_arn(true).send().await;
-    result
-        .map(|_| ())
-        .map_err(|error| anyhow!("cannot subscribe {queue_arn} to {topic_arn}: {}", DisplayErrorContext(error)))
+    result.map(|_| ()).map_err(|error| anyhow!("cannot subscribe {queue_arn} to {topic_arn}: {}", brief(&error)))
 }
 
 async fn create_bucket(aws: &Aws, bucket: &str) -> anyhow::Result<()> {
@@ -139,6 +139,6 @@ async fn create_bucket(aws: &Aws, bucket: &str) -> anyhow::Result<()> {
     match request.send().await {
         Ok(_) => Ok(()),
         Err(error) if error.code() == Some("BucketAlreadyOwnedByYou") => Ok(()),
-        Err(error) => Err(anyhow!("cannot make the bucket {bucket}: {}", DisplayErrorContext(error))),
+        Err(error) => Err(anyhow!("cannot make the bucket {bucket}: {}", brief(&error))),
     }
 }

@@ -3,7 +3,12 @@
 use axum::Router;
 use common::Names;
 use local_cloud::{LocalCloud, Settings};
-use runtime::{Aws, Health, Platform, Shutdown, aws::LocalEndpoint, http, provision};
+use runtime::{
+    Aws, Health, Platform, Shutdown,
+    aws::LocalEndpoint,
+    http::{self, Limits},
+    provision,
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -27,7 +32,7 @@ impl World {
         let cloud = LocalCloud::open(settings).expect("a local cloud");
         let key = cloud.access_keys().first().cloned().expect("a key made at first start");
         let shutdown = Shutdown::new();
-        http::serve(&shutdown, "local cloud", listener, cloud.router());
+        http::serve(&shutdown, "local cloud", listener, cloud.router(), Limits::default());
         let aws = Aws::local(&LocalEndpoint {
             url: endpoint.clone(),
             region: "us-east-1".to_owned(),
@@ -76,7 +81,8 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         self.platform.health.started();
-        http::serve(&self.platform.shutdown, "service", listener, http::finish(routes, &self.platform.health));
+        let router = http::finish(routes, &self.platform.health);
+        http::serve(&self.platform.shutdown, "service", listener, router, Limits::default());
         format!("http://{address}")
     }
 }

@@ -28,6 +28,9 @@ impl Up {
         let mut child = Command::new(binaries::path("segue"))
             .args(["up", "--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
+            // A proxy is no way to this machine's loopback: nothing may ask it.
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
+            .env("http_proxy", "http://127.0.0.1:9")
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .spawn()

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_sns::error::DisplayErrorContext;
 use axum::{
     Router,
     extract::{Request, State},
@@ -11,6 +10,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header};
 use runtime::Problem;
+use sdk_error::brief;
 use sns::{Confirmation, Envelope, Kind, Refused, Verifier};
 use time::OffsetDateTime;
 
@@ -89,7 +89,7 @@ impl Door {
         let failed = |cause: String| Problem::unavailable(anyhow::anyhow!("ConfirmSubscription failed: {cause}"));
         let answer =
             tokio::time::timeout(CONFIRM_TIMEOUT, call).await.map_err(|_| failed("no answer in time".into()))?;
-        let answer = answer.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+        let answer = answer.map_err(|error| failed(brief(&error)))?;
         tracing::info!(topic, subscription = answer.subscription_arn(), "subscription confirmed");
         Ok(())
     }

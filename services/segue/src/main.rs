@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    segue::run(segue::Cli::parse()).await
+    segue::run(runtime::settings::parse()).await
 }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use aws_sdk_elastictranscoder::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata},
+    error::ProvideErrorMetadata,
     types::{Notifications, Pipeline},
 };
 use common::Names;
@@ -17,6 +17,7 @@ use runtime::{
     provision::{Provisioned, provision},
     telemetry::{self, TelemetryArgs},
 };
+use sdk_error::brief;
 use tokio::time::{Instant, sleep};
 
 /// How long to wait for a transcoder that is still starting.
@@ -81,7 +82,7 @@ pub async fn pipeline(client: &Client, name: &str, role: &str, made: &Provisione
         Notifications::builder().progressing(topic).completed(topic).warning(topic).error(topic).build();
     let request = client.create_pipeline().name(name).role(role).notifications(notifications);
     let output = request.input_bucket(&made.bucket).output_bucket(&made.bucket).send().await;
-    let output = output.map_err(|error| anyhow!("cannot make the pipeline {name}: {}", DisplayErrorContext(error)))?;
+    let output = output.map_err(|error| anyhow!("cannot make the pipeline {name}: {}", brief(&error)))?;
     output.pipeline.and_then(|pipeline| pipeline.id).context("the transcoder answered without the pipeline's id")
 }
 
@@ -108,7 +109,7 @@ async fn page(client: &Client, token: Option<String>) -> anyhow::Result<(Vec<Pip
             Ok(output) => return Ok((output.pipelines.unwrap_or_default(), output.next_page_token)),
             // An answer with a code is an answer: waiting does not change it.
             Err(error) if error.code().is_some() || Instant::now() > deadline => {
-                return Err(anyhow!("cannot list the transcoder's pipelines: {}", DisplayErrorContext(error)));
+                return Err(anyhow!("cannot list the transcoder's pipelines: {}", brief(&error)));
             }
             Err(_) => sleep(PAUSE).await,
         }

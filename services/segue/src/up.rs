@@ -14,7 +14,9 @@ use std::{
 use anyhow::Context;
 use common::Names;
 use runtime::{
-    Aws, Health, Platform, Shutdown, http,
+    Aws, Health, Platform, Shutdown,
+    http::{self, Limits},
+    process::ConnectionArgs,
     telemetry::{self, TelemetryArgs},
 };
 use tokio::net::TcpListener;
@@ -35,6 +37,8 @@ pub struct UpArgs {
     /// Where S3, SQS, SNS and Elastic Transcoder listen.
     #[arg(long, env = "SEGUE_AWS_LISTEN", default_value = "127.0.0.1:4566")]
     aws_listen: SocketAddr,
+    #[command(flatten)]
+    connections: ConnectionArgs,
     /// Seconds that work in hand may take to end when the process is told to stop.
     #[arg(long, env = "SEGUE_SHUTDOWN_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
     shutdown_seconds: u64,
@@ -43,7 +47,7 @@ pub struct UpArgs {
 /// Runs until a signal comes or a part fails.
 pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     telemetry::init(&args.telemetry).context("--log (SEGUE_LOG)")?;
-    runtime::process::raise_open_files();
+    let limits = args.connections.limits();
     let listener = http::bind(args.listen, "--listen (SEGUE_LISTEN)").await?;
     let aws_listener = http::bind(args.aws_listen, "--aws-listen (SEGUE_AWS_LISTEN)").await?;
     let aws_side = AwsSide::open(&args.data_dir.join("aws"), &aws_listener)?;
@@ -55,8 +59,8 @@ pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     };
     // The AWS side stops after the services: they need it to finish what they have in hand.
     let aws_life = Shutdown::new();
-    aws_side.serve(&aws_life, aws_listener);
-    let result = serve(&args, &platform, &aws_side, listener, &aws_life).await;
+    aws_side.serve(&aws_life, aws_listener, limits);
+    let result = serve(&args, &platform, &aws_side, (listener, limits), &aws_life).await;
     platform.health.stopping();
     let stopped = platform.shutdown.finish(Duration::from_secs(args.shutdown_seconds)).await;
     let aws_stopped = aws_life.finish(Duration::from_secs(1)).await;
@@ -67,7 +71,7 @@ async fn serve(
     args: &UpArgs,
     platform: &Platform,
     aws_side: &AwsSide,
-    listener: TcpListener,
+    (listener, limits): (TcpListener, Limits),
     aws_life: &Shutdown,
 ) -> anyhow::Result<()> {
     let shutdown = &platform.shutdown;
@@ -76,7 +80,7 @@ async fn serve(
         stopped = shutdown.requested() => return Ok(stopped?),
     };
     let address = listener.local_addr()?;
-    http::serve(shutdown, "product", listener, http::finish(routes, &platform.health));
+    http::serve(shutdown, "product", listener, http::finish(routes, &platform.health), limits);
     platform.health.started();
     // Nobody reads it: no reason to stop.
     if let Err(error) = announce(args, address, aws_side) {

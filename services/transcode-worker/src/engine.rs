@@ -3,10 +3,11 @@
 use anyhow::{Context, anyhow};
 use aws_sdk_elastictranscoder::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata},
+    error::ProvideErrorMetadata,
     types::{CreateJobOutput, Job, JobInput, JobOutput, Pipeline},
 };
 use common::{FileState, JobMetadata, OutputResult, OutputState, ResultError, TranscodeRequest};
+use sdk_error::brief;
 use tokio::sync::Mutex;
 
 /// The header under which the transcoder takes an idempotency key: the same key gives the same job.
@@ -85,7 +86,7 @@ impl Engine {
             Err(error) => {
                 // The pipeline may have been deleted and made anew under another id.
                 *self.pipeline_id.lock().await = None;
-                Err(anyhow!("cannot create the job: {}", DisplayErrorContext(error)).into())
+                Err(anyhow!("cannot create the job: {}", brief(&error)).into())
             }
         }
     }
@@ -98,7 +99,22 @@ impl Engine {
                 tracing::warn!(job_id, "the transcoder does not know the job");
                 Ok(None)
             }
-            Err(error) => Err(anyhow!("cannot read the job {job_id}: {}", DisplayErrorContext(error))),
+            Err(error) => Err(anyhow!("cannot read the job {job_id}: {}", brief(&error))),
+        }
+    }
+
+    /// Cancels a job. One that has begun or ended cannot be cancelled (Elastic Transcoder API, CancelJob).
+    pub async fn cancel(&self, job_id: &str) -> anyhow::Result<()> {
+        let Err(error) = self.client.cancel_job().id(job_id).send().await else {
+            tracing::info!(job_id, "cancelled the job of a deleted file");
+            return Ok(());
+        };
+        match error.code() {
+            Some("ResourceInUseException" | "ResourceNotFoundException") => {
+                tracing::debug!(job_id, "the job of a deleted file cannot be cancelled any more");
+                Ok(())
+            }
+            _ => Err(anyhow!("cannot cancel the job {job_id}: {}", brief(&error))),
         }
     }
 
@@ -117,7 +133,7 @@ impl Engine {
         let mut token = None;
         for _ in 0..MAX_PAGES {
             let page = self.client.list_pipelines().set_page_token(token).send().await;
-            let page = page.map_err(|error| anyhow!("cannot list pipelines: {}", DisplayErrorContext(error)))?;
+            let page = page.map_err(|error| anyhow!("cannot list pipelines: {}", brief(&error)))?;
             let named = |pipeline: &&Pipeline| pipeline.name() == Some(&self.pipeline);
             if let Some(id) = page.pipelines().iter().find(named).and_then(Pipeline::id) {
                 return Ok(id.to_owned());

@@ -2,17 +2,18 @@
 
 mod writer;
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use aws_sdk_s3::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     presigning::PresigningConfig,
     primitives::ByteStream,
     types::{CompletedMultipartUpload, CompletedPart},
 };
 use bytes::Bytes;
+use sdk_error::brief;
 
 pub use writer::{MOST_BYTES, Writer};
 
@@ -166,10 +167,10 @@ impl Storage {
     }
 }
 
-/// An SDK error with everything that it knows.
+/// An SDK error in one line.
 fn failed<E>(operation: &'static str) -> impl FnOnce(SdkError<E>) -> anyhow::Error
 where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + Debug + 'static,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    move |error| anyhow!("S3 {operation}: {}", DisplayErrorContext(error))
+    move |error| anyhow!("S3 {operation}: {}", brief(&error))
 }

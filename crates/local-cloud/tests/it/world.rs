@@ -4,6 +4,7 @@ use std::path::Path;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use http_server::Limits;
 use local_cloud::{AccessKey, LocalCloud, Settings};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -37,12 +38,10 @@ impl World {
         let cloud = LocalCloud::open(settings).unwrap();
         let key = cloud.access_keys()[0].clone();
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(async move {
-            let server = axum::serve(listener, cloud.router()).with_graceful_shutdown(async {
-                let _ = stopped.await;
-            });
-            server.await.unwrap();
-        });
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let served = tokio::spawn(http_server::serve(listener, cloud.router(), Limits::default(), stopped));
         Self { endpoint, key, directory, stop, served }
     }
 

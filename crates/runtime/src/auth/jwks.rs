@@ -10,6 +10,8 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use tokio::sync::Mutex;
 use url::Url;
 
+use crate::http;
+
 /// Keys are read again after this, so that a withdrawn one stops working.
 const MAX_AGE: Duration = Duration::from_secs(300);
 /// A token with an unknown key has the keys read again, but no more often than this.
@@ -40,7 +42,7 @@ impl Jwks {
     pub fn new(url: Url) -> anyhow::Result<Self> {
         ensure!(matches!(url.scheme(), "http" | "https" | "file"), "the JWKS URL must be http, https or file: {url}");
         // A redirect would let whoever answers choose where the keys come from.
-        let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?;
+        let client = http::client_for(&url).timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?;
         let now = Instant::now();
         let cache = RwLock::new(Cache { keys: None, fresh_until: now, quiet_until: now });
         Ok(Self { url, client, cache, reading: Mutex::new(()) })

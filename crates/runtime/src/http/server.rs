@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use axum::{Router, middleware, serve::ListenerExt};
+use axum::{Router, middleware};
+use http_server::Limits;
 use tokio::net::TcpListener;
 
 use super::{Problem, request};
@@ -25,19 +26,12 @@ pub fn finish(routes: Router, health: &Health) -> Router {
 }
 
 /// Serves until the intake stops, then lets requests end until work must be dropped.
-pub fn serve(shutdown: &Shutdown, name: &'static str, listener: TcpListener, router: Router) {
+pub fn serve(shutdown: &Shutdown, name: &'static str, listener: TcpListener, router: Router, limits: Limits) {
     let (intake, work) = (shutdown.intake(), shutdown.work());
     shutdown.spawn(name, async move {
-        // Small answers must not wait for more to send.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "cannot set TCP_NODELAY");
-            }
-        });
-        let server = axum::serve(listener, router).with_graceful_shutdown(intake.cancelled_owned());
-        tokio::select! {
-            result = async { server.await } => result.context("the HTTP server failed"),
-            () = work.cancelled() => Ok(()),
-        }
+        let served = http_server::serve(listener, router, limits, intake.cancelled_owned());
+        // Nothing is left to say when what is in hand is dropped.
+        work.run_until_cancelled_owned(served).await;
+        Ok(())
     });
 }

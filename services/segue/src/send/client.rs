@@ -6,6 +6,7 @@ use anyhow::Context;
 use common::{FileState, Filename};
 use futures::StreamExt;
 use reqwest::{Body, Client, Response, StatusCode, header, redirect::Policy};
+use runtime::http;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::mpsc;
 use tokio_util::io::ReaderStream;
@@ -69,7 +70,7 @@ struct Refusal {
 
 impl Api {
     pub fn new(base: Url, token: String) -> anyhow::Result<Self> {
-        let client = Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
+        let client = http::client_for(&base).connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
         // A download link is shown, not followed.
         Ok(Self { client: client.redirect(Policy::none()).build()?, base, token })
     }

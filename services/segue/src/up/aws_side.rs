@@ -13,7 +13,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use local_cloud::{AccessKey, LocalCloud, Settings};
-use runtime::{Shutdown, aws::LocalEndpoint, http};
+use runtime::{
+    Shutdown,
+    aws::LocalEndpoint,
+    http::{self, Limits},
+};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -43,10 +47,10 @@ impl AwsSide {
     }
 
     /// Serves everything that there is so far.
-    pub fn serve(&self, life: &Shutdown, listener: TcpListener) {
+    pub fn serve(&self, life: &Shutdown, listener: TcpListener, limits: Limits) {
         let (transcoder, cloud) = (self.transcoder.clone(), self.cloud.router());
         let router = Router::new().fallback(move |request| dispatch(request, transcoder.clone(), cloud.clone()));
-        http::serve(life, "AWS side", listener, router);
+        http::serve(life, "AWS side", listener, router, limits);
     }
 
     /// Adds the transcoder's API.

@@ -1,5 +1,7 @@
 //! Every request carries a signature of a known key over its whole body.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request, State};
 use axum::middleware::Next;
@@ -7,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use elastic_transcoder::{ApiError, ErrorCode};
 use http_body_util::{BodyExt, Limited};
 use time::OffsetDateTime;
+use tokio::time::timeout;
 
 use super::Api;
 use super::reply::Fault;
@@ -15,6 +18,8 @@ use super::reply::Fault;
 const SERVICE: &str = "elastictranscoder";
 /// A job with the most and longest members that are allowed has less than half of this.
 const MAX_BODY: usize = 1024 * 1024;
+/// How long a body may take to come: nobody is known before it is here.
+const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// Reads the body, checks the signature, and passes both on.
 pub async fn verify(State(api): State<Api>, request: Request, next: Next) -> Response {
@@ -26,12 +31,13 @@ pub async fn verify(State(api): State<Api>, request: Request, next: Next) -> Res
 
 async fn checked(api: &Api, request: Request) -> Result<Request, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+    let body = match timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             return Err(ApiError::serialization(format!("The request body is larger than {MAX_BODY} bytes.")));
         }
-        Err(_) => return Err(ApiError::serialization("The request body broke off.")),
+        Ok(Err(_)) => return Err(ApiError::serialization("The request body broke off.")),
+        Err(_) => return Err(ApiError::serialization("The request body did not come in time.")),
     };
     // Inside a nested router the URI lacks the prefix, which is signed too.
     let routed = parts.uri.clone();

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use elastic_transcoder::{Failure, FailureCode};
 use futures::{StreamExt, TryStreamExt, stream};
+use sdk_error::brief;
 use tokio::io::AsyncWriteExt;
 
 use super::StepError;
@@ -49,7 +50,7 @@ impl Storage {
         let Object { bucket, key } = object;
         let reply = match self.s3.get_object().bucket(bucket).key(key).send().await {
             Ok(reply) => reply,
-            Err(error) => return Err(refused(error, object, Access::Read)),
+            Err(error) => return Err(refused(&error, object, Access::Read)),
         };
         let too_large = || {
             let sentence = format!("The input is larger than {most} bytes: bucket={bucket}, key={key}.");
@@ -83,7 +84,7 @@ impl Storage {
             }
             Ok(_) => Err(StepError::Failed(Failure::output_exists(bucket, key))),
             Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404) => Ok(()),
-            Err(error) => Err(refused(error, object, Access::Write)),
+            Err(error) => Err(refused(&error, object, Access::Write)),
         }
     }
 
@@ -103,7 +104,7 @@ impl Storage {
         let put = self.s3.put_object().bucket(&object.bucket).key(&object.key).content_type(content_type);
         match put.metadata(JOB_METADATA, job_id).body(body).send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(refused(error, object, Access::Write)),
+            Err(error) => Err(refused(&error, object, Access::Write)),
         }
     }
 
@@ -119,7 +120,7 @@ impl Storage {
         let create = self.s3.create_multipart_upload().bucket(bucket).key(key).content_type(content_type);
         let created = match create.metadata(JOB_METADATA, job_id).send().await {
             Ok(created) => created,
-            Err(error) => return Err(refused(error, object, Access::Write)),
+            Err(error) => return Err(refused(&error, object, Access::Write)),
         };
         let upload_id = created.upload_id().context("S3 answered without an upload id")?;
         let result = self.parts(path, size, object, upload_id).await;
@@ -127,7 +128,7 @@ impl Storage {
             // Parts that stay cost storage; a bucket's lifecycle rule removes what this cannot.
             let abort = self.s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
             if let Err(error) = abort.send().await {
-                tracing::warn!(bucket, key, cause = %DisplayErrorContext(&error), "cannot abort an upload in parts");
+                tracing::warn!(bucket, key, cause = %brief(&error), "cannot abort an upload in parts");
             }
         }
         result
@@ -145,7 +146,7 @@ impl Storage {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         match complete.multipart_upload(parts).send().await {
             Ok(_) => Ok(()),
-            Err(error) => Err(refused(error, object, Access::Write)),
+            Err(error) => Err(refused(&error, object, Access::Write)),
         }
     }
 
@@ -167,7 +168,7 @@ impl Storage {
                 .set_checksum_crc32(reply.checksum_crc32)
                 .set_checksum_crc64_nvme(reply.checksum_crc64_nvme)
                 .build()),
-            Err(error) => Err(refused(error, object, Access::Write)),
+            Err(error) => Err(refused(&error, object, Access::Write)),
         }
     }
 }
@@ -179,7 +180,7 @@ enum Access {
 }
 
 /// Sorts a refusal of S3 into what clients are told and what is tried again.
-fn refused<E>(error: SdkError<E>, object: &Object, access: Access) -> StepError
+fn refused<E>(error: &SdkError<E>, object: &Object, access: Access) -> StepError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + Debug + 'static,
 {
@@ -198,7 +199,7 @@ where
             Failure::new(code, format!("The specified object may not be {verb}: bucket={bucket}, key={key}."))
         }
         (_, Some(404), Access::Read) => Failure::input_missing(bucket, key),
-        _ => return StepError::Again(anyhow!("S3, {bucket}/{key}: {}", DisplayErrorContext(error))),
+        _ => return StepError::Again(anyhow!("S3, {bucket}/{key}: {}", brief(error))),
     };
     StepError::Failed(failure)
 }

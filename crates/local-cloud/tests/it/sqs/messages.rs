@@ -97,7 +97,7 @@ async fn a_message_has_at_most_one_mebibyte_with_its_attributes() {
     assert_eq!(code(more), "InvalidParameterValue");
     let with = sqs.send_message().queue_url(&url).message_body(&largest).message_attributes("a", text("String", "b"));
     assert_eq!(code(with.send().await), "InvalidParameterValue");
-    let endless = sqs.send_message().queue_url(&url).message_body("x".repeat(2 * MIB)).send().await;
+    let endless = sqs.send_message().queue_url(&url).message_body("x".repeat(5 * MIB)).send().await;
     assert_eq!(code(endless), "RequestEntityTooLarge");
     let small = create(&sqs, "small", &[(Name::MaximumMessageSize, "1024")]).await;
     let over = sqs.send_message().queue_url(&small).message_body("x".repeat(1025)).send().await;

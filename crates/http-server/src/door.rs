@@ -1,0 +1,75 @@
+//! Accepting connections, a bounded number at once.
+
+use std::{
+    io::ErrorKind,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+
+/// How long to wait when the system has no descriptor left for one more connection.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A server that stays full says so this often.
+const REMIND: Duration = Duration::from_secs(60);
+
+/// Lets clients in while there is room.
+pub struct Door {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    connections: u32,
+    warned: Option<Instant>,
+}
+
+impl Door {
+    /// Room for `connections` at once.
+    pub fn new(listener: TcpListener, connections: u32) -> Self {
+        let places = Arc::new(Semaphore::new(connections as usize));
+        Self { listener, places, connections, warned: None }
+    }
+
+    /// The next connection and its place, which is free again when it is dropped. Nothing is lost when
+    /// the future is dropped.
+    pub async fn admit(&mut self) -> (TcpStream, OwnedSemaphorePermit) {
+        if self.places.available_permits() == 0 {
+            self.warn();
+        }
+        let place = self.places.clone().acquire_owned().await.expect("the semaphore is never closed");
+        (self.accept().await, place)
+    }
+
+    async fn accept(&self) -> TcpStream {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    // Small answers must not wait for more to send.
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "cannot set TCP_NODELAY");
+                    }
+                    return stream;
+                }
+                Err(error) if is_of_the_client(error.kind()) => {}
+                // Most likely no descriptor is left: trying again at once would only burn the processor.
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept a connection; trying again in a second");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn warn(&mut self) {
+        if self.warned.is_none_or(|then| then.elapsed() >= REMIND) {
+            tracing::warn!(connections = self.connections, "all connections are taken; further clients wait");
+            self.warned = Some(Instant::now());
+        }
+    }
+}
+
+/// A connection that was gone before it was accepted.
+fn is_of_the_client(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
+}
