@@ -2,8 +2,6 @@
 //!
 //! Readers ignore members that they do not know; a change that an old reader would misread gets a new `v`.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{FileId, FileState, Filename, OutputState, Profile, Timestamp, UserId};
@@ -27,12 +25,23 @@ impl<'de> Deserialize<'de> for V1 {
     }
 }
 
-/// What lies on the wire: the tag tells which message it is.
-#[derive(Serialize, Deserialize)]
+/// Any message; the tag `kind` tells which. For the reader of a queue that carries several kinds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum Wire<'a> {
-    TranscodeRequest(Cow<'a, TranscodeRequest>),
-    TranscodeResult(Cow<'a, TranscodeResult>),
+pub enum Event {
+    /// See [`TranscodeRequest`].
+    TranscodeRequest(TranscodeRequest),
+    /// See [`TranscodeResult`].
+    TranscodeResult(TranscodeResult),
+    /// See [`FileDeleted`].
+    FileDeleted(FileDeleted),
+}
+
+impl Event {
+    /// Reads any message from JSON text.
+    pub fn decode(body: &str) -> Result<Self, DecodeError> {
+        Ok(serde_json::from_str(body)?)
+    }
 }
 
 /// A body that is not the message that its reader expects.
@@ -53,13 +62,13 @@ macro_rules! message {
             #[must_use]
             pub fn encode(&self) -> String {
                 // A struct of strings and numbers always has a JSON form.
-                serde_json::to_string(&Wire::$name(Cow::Borrowed(self))).expect("a message of text and numbers")
+                serde_json::to_string(&Event::$name(self.clone())).expect("a message of text and numbers")
             }
 
             /// Reads a message from JSON text.
             pub fn decode(body: &str) -> Result<Self, DecodeError> {
-                match serde_json::from_str(body)? {
-                    Wire::$name(message) => Ok(message.into_owned()),
+                match Event::decode(body)? {
+                    Event::$name(message) => Ok(message),
                     _ => Err(DecodeError::Kind),
                 }
             }
@@ -69,6 +78,7 @@ macro_rules! message {
 
 message!(TranscodeRequest);
 message!(TranscodeResult);
+message!(FileDeleted);
 
 /// Asks for one transcode job. From upload-api, on the queue `transcode-requests`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +119,20 @@ pub struct TranscodeResult {
     /// Why the job failed, when it did.
     pub error: Option<ResultError>,
     /// When the event was accepted.
+    pub at: Timestamp,
+}
+
+/// The owner deleted the file: no job need be made of it, and nobody wants to hear of it any more. From
+/// upload-api, on the queue `transcode-requests` and the topic `results`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileDeleted {
+    /// The message's version.
+    pub v: V1,
+    /// The file.
+    pub file_id: FileId,
+    /// Who owned it.
+    pub owner: UserId,
+    /// When it was deleted.
     pub at: Timestamp,
 }
 

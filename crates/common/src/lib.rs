@@ -11,7 +11,7 @@ pub mod profile;
 pub mod status;
 pub mod timestamp;
 
-pub use event::{OutputResult, ResultError, TranscodeRequest, TranscodeResult};
+pub use event::{FileDeleted, OutputResult, ResultError, TranscodeRequest, TranscodeResult};
 pub use filename::Filename;
 pub use ids::{FileId, NoticeId, UserId};
 pub use metadata::JobMetadata;

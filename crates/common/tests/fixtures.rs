@@ -1,10 +1,11 @@
 //! The committed sample of each message decodes, and encodes to the same JSON again.
 
-use common::{TranscodeRequest, TranscodeResult};
+use common::{FileDeleted, TranscodeRequest, TranscodeResult, event::Event};
 use serde_json::Value;
 
 const REQUEST: &str = include_str!("fixtures/transcode_request.json");
 const RESULT: &str = include_str!("fixtures/transcode_result.json");
+const DELETED: &str = include_str!("fixtures/file_deleted.json");
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -20,6 +21,13 @@ fn transcode_request() {
 fn transcode_result() {
     let message = TranscodeResult::decode(RESULT).unwrap();
     assert_eq!(json(&message.encode()), json(RESULT));
+}
+
+#[test]
+fn file_deleted() {
+    let message = FileDeleted::decode(DELETED).unwrap();
+    assert_eq!(json(&message.encode()), json(DELETED));
+    assert_eq!(Event::decode(DELETED).unwrap(), Event::FileDeleted(message));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use common::{FileState, ResultError, Timestamp, TranscodeRequest, TranscodeResult, event::V1};
+use common::{
+    FileId, FileState, ResultError, Timestamp, TranscodeRequest, TranscodeResult,
+    event::{DecodeError, Event, V1},
+};
 use database::Database;
 use queue::{Failure, Handler, Message, Outbox, Outgoing, Target};
 
@@ -26,24 +29,10 @@ pub struct RequestHandler {
 
 impl Handler for RequestHandler {
     async fn handle(&self, message: &Message) -> Result<(), Failure> {
-        let request = TranscodeRequest::decode(&message.body).map_err(Failure::reject)?;
-        self.prefixes.check(&request).map_err(Failure::reject)?;
-        let file = request.file_id;
-        if let Some(job_id) = store::note(self.database.pool(), file, Timestamp::now()).await? {
-            return self.again(&request, job_id).await;
-        }
-        match self.engine.submit(&request).await {
-            Ok(job_id) => {
-                let mut connection = self.database.pool().acquire().await?;
-                store::submitted(&mut connection, file, &job_id, Timestamp::now()).await?;
-                tracing::info!(%file, job_id, "job created");
-                Ok(())
-            }
-            Err(SubmitError::Refused(reason)) => {
-                tracing::error!(%file, reason, "the transcoder refuses the job; its owner is told");
-                Ok(self.tell_owner(&request).await?)
-            }
-            Err(SubmitError::Retry(cause)) => Err(cause.into()),
+        match Event::decode(&message.body).map_err(Failure::reject)? {
+            Event::TranscodeRequest(request) => self.transcode(&request).await,
+            Event::FileDeleted(deleted) => self.forget(deleted.file_id).await,
+            Event::TranscodeResult(_) => Err(Failure::reject(DecodeError::Kind)),
         }
     }
 
@@ -53,6 +42,49 @@ impl Handler for RequestHandler {
 }
 
 impl RequestHandler {
+    async fn transcode(&self, request: &TranscodeRequest) -> Result<(), Failure> {
+        self.prefixes.check(request).map_err(Failure::reject)?;
+        let file = request.file_id;
+        let known = store::note(self.database.pool(), file, Timestamp::now()).await?;
+        if known.deleted {
+            tracing::info!(%file, "no job for a file that was deleted");
+            return Ok(());
+        }
+        if let Some(job_id) = known.job_id {
+            return self.again(request, job_id).await;
+        }
+        match self.engine.submit(request).await {
+            Ok(job_id) => self.submitted(file, &job_id).await,
+            Err(SubmitError::Refused(reason)) => {
+                tracing::error!(%file, reason, "the transcoder refuses the job; its owner is told");
+                Ok(self.tell_owner(request).await?)
+            }
+            Err(SubmitError::Retry(cause)) => Err(cause.into()),
+        }
+    }
+
+    async fn submitted(&self, file: FileId, job_id: &str) -> Result<(), Failure> {
+        let mut connection = self.database.pool().acquire().await?;
+        store::submitted(&mut connection, file, job_id, Timestamp::now()).await?;
+        drop(connection);
+        tracing::info!(%file, job_id, "job created");
+        // It may have been deleted while the job was being made, when there was none to cancel.
+        if store::find(self.database.pool(), file).await?.deleted {
+            self.engine.cancel(job_id).await?;
+        }
+        Ok(())
+    }
+
+    /// No job of a deleted file is wanted: one that waits is cancelled, one that runs goes on and nobody
+    /// hears of it.
+    async fn forget(&self, file: FileId) -> Result<(), Failure> {
+        let known = store::delete(self.database.pool(), file, Timestamp::now()).await?;
+        if let Some(job_id) = known.job_id.filter(|job_id| *job_id != file.to_string()) {
+            self.engine.cancel(&job_id).await?;
+        }
+        Ok(())
+    }
+
     /// The file has its job already. upload-api asks again for a file that does not move: when the job has
     /// ended, its notification was lost or there was none (cancelling sends none), so its end is told here.
     async fn again(&self, request: &TranscodeRequest, job_id: String) -> Result<(), Failure> {

@@ -1,17 +1,51 @@
 //! Which file has which job.
 
 use common::{FileId, Timestamp};
-use sqlx::{AnyPool, Row};
+use sqlx::{AnyPool, Row, any::AnyRow};
 
-/// Notes that a request for the file was seen. Gives back its job, if it has one already.
-pub async fn note(pool: &AnyPool, file: FileId, now: Timestamp) -> Result<Option<String>, sqlx::Error> {
+/// What is known of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its job, if it has one.
+    pub job_id: Option<String>,
+    /// Whether its owner has deleted it.
+    pub deleted: bool,
+}
+
+impl Known {
+    fn from_row(row: &AnyRow) -> Result<Self, sqlx::Error> {
+        let deleted_at: Option<i64> = row.try_get("deleted_at")?;
+        Ok(Self { job_id: row.try_get("job_id")?, deleted: deleted_at.is_some() })
+    }
+}
+
+/// Notes that a request for the file was seen.
+pub async fn note(pool: &AnyPool, file: FileId, now: Timestamp) -> Result<Known, sqlx::Error> {
     sqlx::query("INSERT INTO jobs (file_id, created_at) VALUES ($1, $2) ON CONFLICT (file_id) DO NOTHING")
         .bind(file.to_string())
         .bind(now.as_millis())
         .execute(pool)
         .await?;
-    let row = sqlx::query("SELECT job_id FROM jobs WHERE file_id = $1").bind(file.to_string()).fetch_one(pool).await?;
-    row.try_get("job_id")
+    find(pool, file).await
+}
+
+/// Notes that the file was deleted; its request may be yet to come.
+pub async fn delete(pool: &AnyPool, file: FileId, now: Timestamp) -> Result<Known, sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO jobs (file_id, created_at, deleted_at) VALUES ($1, $2, $2)
+         ON CONFLICT (file_id) DO UPDATE SET deleted_at = COALESCE(jobs.deleted_at, $2)",
+    )
+    .bind(file.to_string())
+    .bind(now.as_millis())
+    .execute(pool)
+    .await?;
+    find(pool, file).await
+}
+
+/// What is known of a file that was noted.
+pub async fn find(pool: &AnyPool, file: FileId) -> Result<Known, sqlx::Error> {
+    let found = sqlx::query("SELECT job_id, deleted_at FROM jobs WHERE file_id = $1").bind(file.to_string());
+    Known::from_row(&found.fetch_one(pool).await?)
 }
 
 /// Writes down the job of a file. The first one stays. True if this was the first.
@@ -41,11 +75,16 @@ mod tests {
         for database in testing::databases().await {
             let database = Database::connect(&database.args(), "transcode_worker", &crate::MIGRATOR).await.unwrap();
             let (file, now) = (FileId::generate(), Timestamp::now());
-            assert_eq!(note(database.pool(), file, now).await.unwrap(), None);
+            let known = |job_id: Option<&str>, deleted| Known { job_id: job_id.map(str::to_owned), deleted };
+            assert_eq!(note(database.pool(), file, now).await.unwrap(), known(None, false));
             let mut connection = database.pool().acquire().await.unwrap();
             assert!(submitted(&mut connection, file, "first", now).await.unwrap());
             assert!(!submitted(&mut connection, file, "second", now).await.unwrap());
-            assert_eq!(note(database.pool(), file, now).await.unwrap().as_deref(), Some("first"));
+            assert_eq!(note(database.pool(), file, now).await.unwrap(), known(Some("first"), false));
+            assert_eq!(delete(database.pool(), file, now).await.unwrap(), known(Some("first"), true));
+            let unseen = FileId::generate();
+            assert_eq!(delete(database.pool(), unseen, now).await.unwrap(), known(None, true));
+            assert_eq!(note(database.pool(), unseen, now).await.unwrap(), known(None, true));
         }
     }
 }

@@ -29,6 +29,26 @@ use crate::error;
 const LINGER: Duration = Duration::from_secs(5);
 const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
+/// For how long the minimum rate is not asked for.
+const PACE_GRACE: Duration = Duration::from_secs(60);
+
+/// How slowly a body may come. The clock runs only while the client is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The longest time without a byte.
+    pub idle: Duration,
+    /// After [`PACE_GRACE`], what must have come on average: else a byte now and then holds a place for
+    /// ever.
+    pub bytes_per_second: u64,
+}
+
+impl Pace {
+    /// How long a body of which this much has come may have been waited for.
+    fn patience(self, received: u64) -> Duration {
+        PACE_GRACE + Duration::from_secs(received / self.bytes_per_second)
+    }
+}
+
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -38,6 +58,9 @@ pub enum BodyError {
     /// No byte for too long.
     #[error("the body stopped coming")]
     Idle,
+    /// Too few bytes in all the time.
+    #[error("the body comes too slowly")]
+    Slow,
     /// The connection broke, or the body's framing is wrong.
     #[error("the body was cut off")]
     Broken(#[source] axum::Error),
@@ -55,6 +78,7 @@ impl BodyError {
         match self {
             Self::TooLarge(limit) => error::too_large(limit),
             Self::Idle => error::idle(),
+            Self::Slow => error::slow(),
             Self::Broken(cause) => Problem::bad_request("The body was cut off.").because(cause),
             Self::Short | Self::Frame => Problem::bad_request(error::sentence(&self)),
         }
@@ -80,9 +104,10 @@ impl Allowance {
 /// The bytes of a body. What is not read of it is discarded for a moment after it is dropped.
 pub struct Source {
     body: Option<BodyDataStream>,
-    idle: Duration,
+    pace: Pace,
     timer: Pin<Box<Sleep>>,
-    waiting: bool,
+    waiting_since: Option<Instant>,
+    waited: Duration,
     paused: bool,
     polled: bool,
     received: u64,
@@ -94,12 +119,13 @@ pub struct Source {
 
 impl Source {
     /// The body of a request with these headers; no byte is read before the first poll.
-    pub fn new(headers: &HeaderMap, body: Body, limit: u64, idle: Duration) -> Self {
+    pub fn new(headers: &HeaderMap, body: Body, limit: u64, pace: Pace) -> Self {
         Self {
             body: Some(body.into_data_stream()),
-            idle,
-            timer: Box::pin(sleep(idle)),
-            waiting: false,
+            pace,
+            timer: Box::pin(sleep(pace.idle)),
+            waiting_since: None,
+            waited: Duration::ZERO,
             paused: false,
             polled: false,
             received: 0,
@@ -167,7 +193,8 @@ impl Stream for Source {
         this.polled = true;
         match body.poll_next_unpin(context) {
             Poll::Ready(next) => {
-                (this.waiting, this.paused) = (false, true);
+                this.waited += this.waiting_since.take().map(|since| since.elapsed()).unwrap_or_default();
+                this.paused = true;
                 Poll::Ready(match next {
                     Some(Ok(chunk)) => Some(this.accept(chunk)),
                     Some(Err(error)) => {
@@ -179,11 +206,14 @@ impl Stream for Source {
             }
             Poll::Pending => {
                 // The clock runs only while the client is waited for, not while S3 is.
-                if !std::mem::replace(&mut this.waiting, true) {
-                    this.timer.as_mut().reset(Instant::now() + this.idle);
+                let left = this.pace.patience(this.received).saturating_sub(this.waited);
+                if this.waiting_since.is_none() {
+                    let now = Instant::now();
+                    this.waiting_since = Some(now);
+                    this.timer.as_mut().reset(now + this.pace.idle.min(left));
                 }
                 ready!(this.timer.as_mut().poll(context));
-                Poll::Ready(Some(Err(BodyError::Idle)))
+                Poll::Ready(Some(Err(if left < this.pace.idle { BodyError::Slow } else { BodyError::Idle })))
             }
         }
     }
@@ -205,5 +235,49 @@ async fn discard(mut body: BodyDataStream) {
         && bytes < LINGER_BYTES
     {
         bytes += chunk.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    /// A byte every ten seconds, for ever.
+    fn trickle() -> Body {
+        let bytes = futures::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b"x")), ()))
+        });
+        Body::from_stream(bytes)
+    }
+
+    async fn end(pace: Pace) -> (Duration, BodyError) {
+        let mut source = Source::new(&HeaderMap::new(), trickle(), u64::MAX, pace);
+        let start = Instant::now();
+        loop {
+            if let Err(error) = source.next().await.expect("it never ends by itself") {
+                return (start.elapsed(), error);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trickle_ends_soon_after_the_first_minute() {
+        let (took, error) = end(Pace { idle: Duration::from_secs(60), bytes_per_second: 1024 }).await;
+        assert!(matches!(error, BodyError::Slow), "{error}");
+        assert_eq!(took.as_secs(), 60);
+        let (_, error) = end(Pace { idle: Duration::from_secs(5), bytes_per_second: 1024 }).await;
+        assert!(matches!(error, BodyError::Idle), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_fast_enough_is_waited_for() {
+        let pace = Pace { idle: Duration::from_secs(60), bytes_per_second: 1 };
+        let (took, _) = end(pace).await;
+        // 0.1 bytes a second lose against 1 in the end: 60 s and one more for each byte so far.
+        assert!((60..80).contains(&took.as_secs()), "{took:?}");
+        assert_eq!(pace.patience(3600), Duration::from_secs(3660));
     }
 }

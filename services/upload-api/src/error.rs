@@ -24,6 +24,13 @@ pub fn text() -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
 }
 
+/// 415: a body in a content coding. The answer says that none is taken (RFC 9110, 12.5.3).
+pub fn encoded() -> Problem {
+    let detail = "Send the file's bytes as they are, without a Content-Encoding.";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+        .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+}
+
 /// 422 with a sentence that came from a check.
 pub fn unprocessable(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", detail)
@@ -32,6 +39,17 @@ pub fn unprocessable(detail: impl Into<String>) -> Problem {
 /// 408: the body stopped coming.
 pub fn idle() -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "The body stopped coming.")
+}
+
+/// 408: the body comes so slowly that others wait for its place.
+pub fn slow() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "The body comes too slowly.")
+}
+
+/// 429: as many bodies of this user are arriving as one may send.
+pub fn too_many(per_user: u32) -> Problem {
+    let detail = format!("You are uploading {per_user} files already. Wait until one of them has arrived.");
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-uploads", detail).header(header::RETRY_AFTER, RETRY_AFTER)
 }
 
 /// 503: as many bodies are arriving as this process takes.

@@ -10,13 +10,13 @@ use bytes::{Bytes, BytesMut};
 use common::{FileId, Profile, Timestamp, UserId};
 use database::Database;
 use runtime::{Problem, Shutdown};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 use crate::{
     error, keys,
     payload::{Label, Payload},
+    places::{Place, Places},
     requests::Requests,
     sniff,
     state::Bounds,
@@ -33,7 +33,7 @@ pub struct Intake {
     storage: Storage,
     requests: Requests,
     bounds: Bounds,
-    places: Arc<Semaphore>,
+    places: Places,
     tasks: TaskTracker,
     work: CancellationToken,
 }
@@ -46,17 +46,14 @@ pub struct Order {
     pub profile: Profile,
 }
 
-/// The right to send one body.
-pub struct Place(#[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit);
-
 impl Intake {
-    /// Takes `at_once` bodies at once. The process waits for them when it stops.
+    /// The process waits for the bodies that are on their way when it stops.
     pub fn new(
         database: Database,
         storage: Storage,
         requests: Requests,
         bounds: Bounds,
-        at_once: u32,
+        places: Places,
         shutdown: &Shutdown,
     ) -> Arc<Self> {
         let tasks = TaskTracker::new();
@@ -67,13 +64,12 @@ impl Intake {
             running.wait().await;
             Ok(())
         });
-        let places = Arc::new(Semaphore::new(at_once as usize));
         Arc::new(Self { database, storage, requests, bounds, places, tasks, work: shutdown.work() })
     }
 
-    /// A place for one more body, if there is one.
-    pub fn admit(&self) -> Result<Place, Problem> {
-        self.places.clone().try_acquire_owned().map(Place).map_err(|_| error::busy())
+    /// A place for one more body of this user, if there is one.
+    pub fn admit(&self, user: &UserId) -> Result<Place, Problem> {
+        self.places.admit(user)
     }
 
     /// Stores a file and asks for its transcoding. It goes on to a clean end when the caller is

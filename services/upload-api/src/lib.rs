@@ -10,6 +10,7 @@ mod error;
 mod intake;
 mod keys;
 mod payload;
+mod places;
 mod purge;
 mod requests;
 mod results;
@@ -24,15 +25,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use common::names::RESULTS_UPLOADS;
+use common::names::{RESULTS, RESULTS_UPLOADS};
 use database::Database;
-use queue::{Consumer, Outbox, Relay, Settings, Stop, find};
+use queue::{Consumer, Outbox, Queue, Relay, Settings, Stop, find};
 use runtime::{Platform, auth::Verifier};
 
 pub use config::Config;
 
 use crate::{
+    body::Pace,
     intake::Intake,
+    places::Places,
     purge::Purger,
     requests::Requests,
     results::Results,
@@ -48,22 +51,19 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     let migrations = sqlx::migrate!("./migrations");
     let database = Database::connect(&config.database, "upload_api", &migrations).await?;
     let storage = storage(&config, platform);
-    let outbox = Outbox::new(database.pool().clone());
-    let requests = Requests::new(outbox.clone(), &platform.names);
-    let bounds = Bounds { file_bytes: config.max_upload_bytes, idle: Duration::from_secs(config.body_idle_seconds) };
-    let intake = Intake::new(
-        database.clone(),
-        storage.clone(),
-        requests.clone(),
-        bounds,
-        config.uploads_at_once,
-        &platform.shutdown,
-    );
-    let state = AppState { database, storage, requests, intake, purge: Wake::default(), bounds };
     let aws = &platform.aws;
+    let queue = find::queue(&aws.sqs, &platform.names, RESULTS_UPLOADS).await.context("cannot consume results")?;
+    let results_arn = find::topic_arn(&aws.sqs, &platform.names, RESULTS, &queue).await?;
+    let outbox = Outbox::new(database.pool().clone());
+    let requests = Requests::new(outbox.clone(), &platform.names, results_arn);
+    let pace = Pace { idle: Duration::from_secs(config.body_idle_seconds), bytes_per_second: config.body_min_rate };
+    let bounds = Bounds { file_bytes: config.max_upload_bytes, pace };
+    let places = Places::new(config.uploads_at_once, config.uploads_per_user);
+    let intake = Intake::new(database.clone(), storage.clone(), requests.clone(), bounds, places, &platform.shutdown);
+    let state = AppState { database, storage, requests, intake, purge: Wake::default(), bounds };
     let relay = Relay::new(outbox, aws.sqs.clone(), aws.sns.clone());
     platform.shutdown.spawn("upload-api's outbox relay", relay.run(platform.shutdown.intake()));
-    spawn_tasks(&state, platform).await?;
+    spawn_tasks(&state, platform, queue);
     add_checks(&state, platform);
     Ok(routes::router(state, &verifier))
 }
@@ -79,10 +79,9 @@ fn storage(config: &Config, platform: &Platform) -> Storage {
     Storage::new(aws.s3.clone(), public, &bucket, Duration::from_secs(config.presign_seconds))
 }
 
-async fn spawn_tasks(state: &AppState, platform: &Platform) -> anyhow::Result<()> {
+fn spawn_tasks(state: &AppState, platform: &Platform, queue: Queue) {
     let (sqs, shutdown) = (&platform.aws.sqs, &platform.shutdown);
     let AppState { database, storage, requests, purge, .. } = state.clone();
-    let queue = find::queue(sqs, &platform.names, RESULTS_UPLOADS).await.context("cannot consume results")?;
     let handler = Results { database: database.clone(), storage: storage.clone(), purge: purge.clone() };
     let consumer = Consumer::new(sqs.clone(), queue, Settings::default(), handler);
     let stop = Stop { intake: shutdown.intake(), work: shutdown.work() };
@@ -90,7 +89,6 @@ async fn spawn_tasks(state: &AppState, platform: &Platform) -> anyhow::Result<()
     let purger = Purger { database: database.clone(), storage: storage.clone(), wake: purge };
     shutdown.spawn("purge of deleted files", purger.run(shutdown.intake()));
     shutdown.spawn("sweep of upload-api", Sweep { database, storage, requests }.run(shutdown.intake()));
-    Ok(())
 }
 
 fn add_checks(state: &AppState, platform: &Platform) {

@@ -1,9 +1,10 @@
-//! Transcode requests.
+//! What is asked of the other services: to transcode a file, or to forget it.
 
 use std::collections::BTreeMap;
 
 use common::{
-    FileId, Filename, Names, Profile, Timestamp, TranscodeRequest, UserId, event::V1, names::TRANSCODE_REQUESTS,
+    FileDeleted, FileId, Filename, Names, Profile, Timestamp, TranscodeRequest, UserId, event::V1,
+    names::TRANSCODE_REQUESTS,
 };
 use database::Database;
 use queue::{Outbox, Outgoing, Target};
@@ -15,13 +16,14 @@ use crate::{keys, store::drives};
 #[derive(Debug, Clone)]
 pub struct Requests {
     outbox: Outbox,
-    target: Target,
+    worker: Target,
+    results: Target,
 }
 
 impl Requests {
-    /// Requests for the queue of this deployment.
-    pub fn new(outbox: Outbox, names: &Names) -> Self {
-        Self { outbox, target: Target::Queue(names.full(TRANSCODE_REQUESTS)) }
+    /// Requests for the queue of this deployment. `results_arn` is the topic `results`.
+    pub fn new(outbox: Outbox, names: &Names, results_arn: String) -> Self {
+        Self { outbox, worker: Target::Queue(names.full(TRANSCODE_REQUESTS)), results: Target::Topic(results_arn) }
     }
 
     /// Asks for a file to be transcoded, in the caller's transaction.
@@ -43,12 +45,30 @@ impl Requests {
             output_prefix: keys::output_prefix(file_id),
         };
         let outgoing = Outgoing {
-            target: self.target.clone(),
+            target: self.worker.clone(),
             subject: None,
             body: request.encode(),
             attributes: BTreeMap::new(),
         };
         self.outbox.put(connection, &outgoing).await
+    }
+
+    /// Tells, in the caller's transaction, that a file was deleted: the worker, so that no job is made of
+    /// it, and whoever listens for its end.
+    pub async fn withdraw(
+        &self,
+        connection: &mut AnyConnection,
+        file_id: FileId,
+        owner: UserId,
+        at: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        let body = FileDeleted { v: V1, file_id, owner, at }.encode();
+        let kind = BTreeMap::from([("kind".to_owned(), "file_deleted".to_owned())]);
+        for (target, attributes) in [(&self.worker, BTreeMap::new()), (&self.results, kind)] {
+            let outgoing = Outgoing { target: target.clone(), subject: None, body: body.clone(), attributes };
+            self.outbox.put(connection, &outgoing).await?;
+        }
+        Ok(())
     }
 
     /// Commits, and has what was put sent.

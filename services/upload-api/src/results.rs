@@ -1,6 +1,9 @@
 //! Consumes results: moves files forward.
 
-use common::{OutputState, Timestamp, TranscodeResult};
+use common::{
+    OutputState, Timestamp, TranscodeResult,
+    event::{DecodeError, Event},
+};
 use database::Database;
 use queue::{Failure, Handler, Message};
 
@@ -22,7 +25,21 @@ pub struct Results {
 
 impl Handler for Results {
     async fn handle(&self, message: &Message) -> Result<(), Failure> {
-        let mut result = TranscodeResult::decode(&message.body).map_err(Failure::reject)?;
+        match Event::decode(&message.body).map_err(Failure::reject)? {
+            Event::TranscodeResult(result) => Ok(self.apply(result).await?),
+            // It was this service that said so.
+            Event::FileDeleted(_) => Ok(()),
+            Event::TranscodeRequest(_) => Err(Failure::reject(DecodeError::Kind)),
+        }
+    }
+
+    async fn ready(&self) -> bool {
+        self.database.ping().await.is_ok()
+    }
+}
+
+impl Results {
+    async fn apply(&self, mut result: TranscodeResult) -> anyhow::Result<()> {
         self.measure(&mut result).await?;
         let now = Timestamp::now();
         let mut transaction = self.database.begin().await?;
@@ -39,12 +56,6 @@ impl Handler for Results {
         Ok(())
     }
 
-    async fn ready(&self) -> bool {
-        self.database.ping().await.is_ok()
-    }
-}
-
-impl Results {
     /// The transcoder need not say how large an output is.
     async fn measure(&self, result: &mut TranscodeResult) -> anyhow::Result<()> {
         let unknown =

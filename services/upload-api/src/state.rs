@@ -1,11 +1,11 @@
 //! What every handler and task shares.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use database::Database;
 use tokio::sync::Notify;
 
-use crate::{intake::Intake, requests::Requests, storage::Storage};
+use crate::{body::Pace, intake::Intake, requests::Requests, storage::Storage};
 
 /// Clients, pools and settings. Cheap to clone.
 #[derive(Clone)]
@@ -29,8 +29,8 @@ pub struct AppState {
 pub struct Bounds {
     /// The largest file, in bytes.
     pub file_bytes: u64,
-    /// The longest time without a byte.
-    pub idle: Duration,
+    /// How slowly it may come.
+    pub pace: Pace,
 }
 
 /// Wakes a task of this process. Cheap to clone.

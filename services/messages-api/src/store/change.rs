@@ -1,6 +1,6 @@
 //! What writes.
 
-use common::{NoticeId, Timestamp, UserId};
+use common::{FileId, NoticeId, Timestamp, UserId};
 use sqlx::{AnyConnection, Row};
 
 use super::{Head, Store};
@@ -8,6 +8,10 @@ use crate::notice::NewNotice;
 
 /// The most notices that one transaction marks: others wait for it no longer than that takes.
 const BATCH: i64 = 500;
+
+/// For how long a deleted file is remembered: queues keep a message for 14 days at most, and dead letters
+/// for as long again.
+const MUTED_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// What became of a request to mark a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +25,8 @@ pub enum Marked {
 }
 
 impl Store {
-    /// Stores a notice, unread. `None` when there is one about that file: a result came twice, or late.
+    /// Stores a notice, unread. `None` when there is one about that file, for a result comes twice or late;
+    /// or when the file was deleted.
     pub async fn add(&self, notice: &NewNotice, now: Timestamp) -> Result<Option<Head>, sqlx::Error> {
         let mut transaction = self.database.begin().await?;
         let row = sqlx::query(
@@ -36,7 +41,8 @@ impl Store {
         let head = Head::from_row(&row)?;
         let inserted = sqlx::query(
             "INSERT INTO messages (id, owner, sequence, kind, level, text, file_id, created_at, unread)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, 1
+             WHERE NOT EXISTS (SELECT 1 FROM deleted_files WHERE deleted_files.file_id = $7)
              ON CONFLICT (file_id) DO NOTHING",
         )
         .bind(NoticeId::generate().to_string())
@@ -55,6 +61,27 @@ impl Store {
         }
         transaction.commit().await?;
         Ok(Some(head))
+    }
+
+    /// From now on nothing that becomes of this file makes a notice; one that is there stays. Forgets the
+    /// oldest of such files, of which nothing can come any more.
+    pub async fn mute(&self, file: FileId, now: Timestamp) -> Result<(), sqlx::Error> {
+        let mut transaction = self.database.begin().await?;
+        sqlx::query("INSERT INTO deleted_files (file_id, deleted_at) VALUES ($1, $2) ON CONFLICT (file_id) DO NOTHING")
+            .bind(file.to_string())
+            .bind(now.as_millis())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "DELETE FROM deleted_files WHERE file_id IN (
+                 SELECT file_id FROM deleted_files WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2
+             )",
+        )
+        .bind(now.as_millis() - MUTED_MS)
+        .bind(BATCH)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
     }
 
     /// Marks a notice of `owner` as read at `read_at`, or as unread.

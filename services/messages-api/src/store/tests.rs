@@ -237,3 +237,28 @@ async fn an_unread_page_is_a_short_range_of_an_index() {
         assert!(sorts <= 1 && !plan.split("Limit").last().unwrap().contains("Sort"), "{plan}");
     }
 }
+
+#[tokio::test]
+async fn a_deleted_file_makes_no_notice() {
+    for (database, store) in each().await.stores {
+        let (before, after) = (notice("alice", FileId::generate()), notice("alice", FileId::generate()));
+        store.add(&before, NOW).await.unwrap().unwrap();
+        store.mute(before.file_id, NOW).await.unwrap();
+        store.mute(after.file_id, NOW).await.unwrap();
+        store.mute(after.file_id, NOW).await.unwrap();
+        assert_eq!(store.add(&after, NOW).await.unwrap(), None, "{:?}", database.kind());
+        assert_eq!(unread_ids(&store, "alice").await.len(), 1, "the one that was there stays");
+    }
+}
+
+#[tokio::test]
+async fn deleted_files_are_forgotten_in_the_end() {
+    for (database, store) in each().await.stores {
+        let (old, new) = (notice("alice", FileId::generate()), notice("alice", FileId::generate()));
+        store.mute(old.file_id, NOW).await.unwrap();
+        let later = Timestamp::from_millis(NOW.as_millis() + 31 * 24 * 60 * 60 * 1000);
+        store.mute(new.file_id, later).await.unwrap();
+        assert!(store.add(&old, later).await.unwrap().is_some(), "{:?}", database.kind());
+        assert_eq!(store.add(&new, later).await.unwrap(), None);
+    }
+}

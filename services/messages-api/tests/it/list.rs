@@ -1,6 +1,6 @@
 //! What becomes of results, and who sees it where.
 
-use common::FileState;
+use common::{FileDeleted, FileState, Timestamp, event::V1};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testing::eventually;
@@ -114,4 +114,21 @@ async fn a_bad_query_is_refused_with_a_reason() {
         assert!(!problem["request_id"].as_str().unwrap().is_empty(), "{problem}");
     }
     service.json("alice", "/v1/messages?limit=100&status=read").await;
+}
+
+#[tokio::test]
+async fn nobody_hears_of_a_file_that_was_deleted() {
+    for service in Service::each().await {
+        let late = result("alice", "gone.mp3", FileState::Error);
+        let deleted = FileDeleted { v: V1, file_id: late.file_id, owner: late.owner.clone(), at: Timestamp::now() };
+        service.publish(&deleted.encode()).await;
+        drained(&service).await;
+        service.publish(&late.encode()).await;
+        service.complete("alice", "kept.mp3", 1).await;
+        drained(&service).await;
+        let items = service.wait_for("alice", 1).await;
+        assert_eq!(items.len(), 1);
+        assert_eq!(items[0]["text"], "Your file kept.mp3 has been processed");
+        assert_eq!(service.unread("alice").await, 1);
+    }
 }

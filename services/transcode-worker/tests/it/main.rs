@@ -4,7 +4,7 @@ mod transcoder;
 
 use std::time::Duration;
 
-use common::{FileId, TranscodeRequest, TranscodeResult, event::V1, names};
+use common::{FileDeleted, FileId, Timestamp, TranscodeRequest, TranscodeResult, event::V1, names};
 use queue::find;
 use runtime::Platform;
 use testing::{TestDatabase, World, eventually};
@@ -176,6 +176,41 @@ async fn a_repeated_request_tells_the_end_that_nobody_heard_of() {
     let result = fixture.result().await;
     assert_eq!((result.file_id, result.state), (file, common::FileState::Canceled));
     assert_eq!(result.outputs[0].key, "transcoded/x/audio.wav");
+}
+
+fn deleted(file_id: FileId) -> String {
+    FileDeleted { v: V1, file_id, owner: "auth0|alice".parse().unwrap(), at: Timestamp::now() }.encode()
+}
+
+#[tokio::test]
+async fn a_deleted_file_gets_no_job_however_late_its_request_comes() {
+    for database in testing::databases().await {
+        let fixture = Fixture::start(database).await;
+        let file = FileId::generate();
+        fixture.send(&deleted(file)).await;
+        fixture.until_handled().await;
+        fixture.send(&request(file).encode()).await;
+        fixture.until_handled().await;
+        assert_eq!(fixture.transcoder.jobs().len(), 0);
+        assert_eq!(fixture.dead_letters().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn the_job_of_a_deleted_file_is_cancelled_if_it_can_be() {
+    for runs in [false, true] {
+        let fixture = Fixture::start(TestDatabase::sqlite()).await;
+        let file = FileId::generate();
+        fixture.send(&request(file).encode()).await;
+        fixture.until_handled().await;
+        if runs {
+            fixture.transcoder.run();
+        }
+        fixture.send(&deleted(file)).await;
+        fixture.until_handled().await;
+        assert_eq!(fixture.transcoder.is_canceled(), !runs);
+        assert_eq!(fixture.dead_letters().await, 0);
+    }
 }
 
 #[tokio::test]

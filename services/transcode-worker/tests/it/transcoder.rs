@@ -34,6 +34,7 @@ struct Book {
     failures: AtomicU32,
     refuses: AtomicBool,
     canceled: AtomicBool,
+    runs: AtomicBool,
 }
 
 pub struct Transcoder {
@@ -47,7 +48,7 @@ impl Transcoder {
         let router = Router::new()
             .route("/2012-09-25/pipelines", get(pipelines))
             .route("/2012-09-25/jobs", post(create_job))
-            .route("/2012-09-25/jobs/{id}", get(read_job))
+            .route("/2012-09-25/jobs/{id}", get(read_job).delete(cancel_job))
             .with_state(book.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -77,6 +78,15 @@ impl Transcoder {
         self.book.canceled.store(true, Ordering::SeqCst);
     }
 
+    /// Jobs have begun: they cannot be cancelled.
+    pub fn run(&self) {
+        self.book.runs.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_canceled(&self) -> bool {
+        self.book.canceled.load(Ordering::SeqCst)
+    }
+
     pub fn refuse(&self) {
         self.book.refuses.store(true, Ordering::SeqCst);
     }
@@ -100,6 +110,15 @@ async fn read_job(State(book): State<Arc<Book>>) -> Json<Value> {
     let status = if book.canceled.load(Ordering::SeqCst) { "Canceled" } else { "Progressing" };
     let output = json!({ "Key": "audio.wav", "PresetId": "1351620000001-300300", "Status": status });
     Json(json!({ "Job": { "Id": JOB_ID, "Status": status, "OutputKeyPrefix": "transcoded/x/", "Outputs": [output] } }))
+}
+
+async fn cancel_job(State(book): State<Arc<Book>>) -> Response {
+    if book.runs.load(Ordering::SeqCst) {
+        let code = [("x-amzn-ErrorType", "ResourceInUseException")];
+        return (StatusCode::CONFLICT, code, Json(json!({ "message": "it runs" }))).into_response();
+    }
+    book.canceled.store(true, Ordering::SeqCst);
+    (StatusCode::ACCEPTED, Json(json!({ "Success": "true" }))).into_response()
 }
 
 async fn create_job(State(book): State<Arc<Book>>, headers: HeaderMap, Json(body): Json<Value>) -> Response {

@@ -62,12 +62,15 @@ async fn show(State(app): State<AppState>, User(owner): User, Id(id): Id) -> Res
     Ok(Json(file.into()))
 }
 
-/// The file is gone at once; its objects follow.
+/// The file is gone at once; its objects follow. No job is made of it any more, and no notice comes.
 async fn delete(State(app): State<AppState>, User(owner): User, Id(id): Id) -> Result<StatusCode, Problem> {
-    let mut connection = app.database.pool().acquire().await?;
-    if !deletions::delete(&mut connection, &owner, id, Timestamp::now()).await? {
+    let now = Timestamp::now();
+    let mut transaction = app.database.begin().await?;
+    if !deletions::delete(&mut transaction, &owner, id, now).await? {
         return Err(no_file());
     }
+    app.requests.withdraw(&mut transaction, id, owner, now).await?;
+    app.requests.commit(transaction).await?;
     app.purge.wake();
     Ok(StatusCode::NO_CONTENT)
 }

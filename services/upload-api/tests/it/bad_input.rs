@@ -47,6 +47,13 @@ async fn raw_bodies_that_are_no_media() {
             ("empty name", "?filename=", media.clone(), 422, "The file name is empty."),
             ("path", "?filename=..%2F..%2Fetc%2Fpasswd", media.clone(), 422, "The file name must not contain a path."),
             ("NUL", "?filename=a%00.mp3", media.clone(), 422, "The file name contains a control character."),
+            (
+                "no UTF-8",
+                "?filename=a%ff.mp3",
+                media.clone(),
+                400,
+                "The query is not UTF-8. Percent-encode the file's name as UTF-8.",
+            ),
             ("long name", &long, media.clone(), 422, "The file name is longer than 255 bytes."),
             (
                 "profile",
@@ -61,6 +68,18 @@ async fn raw_bodies_that_are_no_media() {
             app.assert_clean(case).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_body_in_a_content_coding_is_no_media() {
+    let app = app(|_| {}).await;
+    let request = app.request(Method::POST, "alice", "/v1/files?filename=a.mp3").header("content-encoding", "gzip");
+    let response = request.body(media(2000)).send().await.unwrap();
+    assert_eq!(response.headers()["accept-encoding"], "identity");
+    assert_eq!(detail(response, 415).await, "Send the file's bytes as they are, without a Content-Encoding.");
+    app.assert_clean("gzip").await;
+    let request = app.request(Method::POST, "alice", "/v1/files?filename=a.mp3").header("content-encoding", "identity");
+    assert_eq!(request.body(media(2000)).send().await.unwrap().status(), StatusCode::CREATED);
 }
 
 #[tokio::test]

@@ -97,12 +97,35 @@ async fn more_bodies_than_places_are_sent_away() {
     app.upload("alice", "c.mp3").await;
 }
 
+#[tokio::test]
+async fn one_user_cannot_hold_every_place() {
+    let app = app(|config| config.uploads_per_user = 1).await;
+    let first = send(&app, &format!("Content-Length: {}", 30 * MIB), &media(9 * MIB)).await;
+    in_parts(&app).await;
+    let second = app.post("alice", "?filename=b.mp3", media(100)).await;
+    assert!(second.headers().contains_key("retry-after"));
+    let said = crate::support::detail(second, 429).await;
+    assert!(said.contains("uploading 1 files already"), "{said}");
+    app.upload("bob", "c.mp3").await;
+    drop(first);
+    eventually(PATIENCE, || async {
+        let response = app.post("alice", "?filename=d.mp3", media(100)).await;
+        (response.status() == StatusCode::CREATED).then_some(())
+    })
+    .await;
+}
+
 /// A client that asks first is told before it sends anything (RFC 9110, 10.1.1).
 #[tokio::test]
 async fn a_client_that_asks_first_is_refused_at_once() {
     let app = app(|config| config.max_upload_bytes = 1000).await;
     let mut stream = send(&app, "Expect: 100-continue\r\nContent-Length: 2000", b"").await;
-    assert_eq!(status(&mut stream).await, "HTTP/1.1 413 Payload Too Large");
+    let mut answer = String::new();
+    // Whether its body follows is open, so nothing more is read: the connection ends.
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer));
+    read.await.expect("the connection ends").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large"), "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
     let mut stream = send(&app, "Expect: 100-continue\r\nContent-Length: 900", b"").await;
     assert_eq!(status(&mut stream).await, "HTTP/1.1 100 Continue");
     stream.write_all(&media(900)).await.unwrap();

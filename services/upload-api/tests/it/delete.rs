@@ -1,6 +1,6 @@
 //! Deleting files.
 
-use common::{FileState, OutputState};
+use common::{FileDeleted, FileState, OutputState, TranscodeRequest};
 use reqwest::StatusCode;
 use serde_json::Value;
 use testing::eventually;
@@ -24,6 +24,27 @@ async fn a_deleted_file_is_gone_at_once_and_its_objects_soon() {
         let list: Value = app.get("alice", "/v1/files").await.json().await.unwrap();
         assert_eq!(list["items"], Value::Array(Vec::new()));
         nothing_stored(&app).await;
+    }
+}
+
+#[tokio::test]
+async fn the_other_services_are_told_of_a_deletion() {
+    for app in apps().await {
+        let id = app.upload("alice", "song.mp3").await;
+        let names = app.world.names().clone();
+        let requests = names.full("transcode-requests");
+        TranscodeRequest::decode(&app.receive(&requests).await).unwrap();
+        assert_eq!(app.delete("bob", &format!("/v1/files/{id}")).await.status(), StatusCode::NOT_FOUND);
+        assert_eq!(app.delete("alice", &format!("/v1/files/{id}")).await.status(), StatusCode::NO_CONTENT);
+        for queue in [requests, names.full("results-messages")] {
+            let told = FileDeleted::decode(&app.receive(&queue).await).unwrap();
+            assert_eq!((told.file_id, told.owner.as_str()), (id, "alice"), "{queue}");
+        }
+        // Its own word comes back to this service, and is no dead letter.
+        let own = app.queue_url(&names.full("results-uploads")).await;
+        eventually(PATIENCE, || async { (app.in_queue(&own).await == 0).then_some(()) }).await;
+        let dead = app.queue_url(&names.dead_letters("results-uploads")).await;
+        assert_eq!(app.in_queue(&dead).await, 0);
     }
 }
 

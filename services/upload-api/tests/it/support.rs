@@ -169,6 +169,16 @@ impl App {
         self.world.aws().sqs.send_message().queue_url(url).message_body(body).send().await.unwrap();
     }
 
+    /// Messages in a queue, hidden ones included.
+    pub async fn in_queue(&self, url: &str) -> u64 {
+        use aws_sdk_sqs::types::QueueAttributeName::{
+            ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible,
+        };
+        let names = vec![ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible];
+        let request = self.world.aws().sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(names));
+        request.send().await.unwrap().attributes.unwrap().values().map(|value| value.parse::<u64>().unwrap()).sum()
+    }
+
     /// Receives one message and deletes it.
     pub async fn receive(&self, full_name: &str) -> String {
         let (sqs, url) = (&self.world.aws().sqs, self.queue_url(full_name).await);
