@@ -13,6 +13,9 @@ use tokio::{
 
 /// How long to wait when the system has no descriptor left for one more connection.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long a client may take nothing of an answer, in milliseconds.
+#[cfg(target_os = "linux")]
+const STALL: u32 = 60_000;
 /// A server that stays full says so this often.
 const REMIND: Duration = Duration::from_secs(60);
 
@@ -45,9 +48,8 @@ impl Door {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    // Small answers must not wait for more to send.
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "cannot set TCP_NODELAY");
+                    if let Err(error) = prepare(&stream) {
+                        tracing::debug!(%error, "cannot set an option of a connection");
                     }
                     return stream;
                 }
@@ -67,6 +69,15 @@ impl Door {
             self.warned = Some(Instant::now());
         }
     }
+}
+
+fn prepare(stream: &TcpStream) -> std::io::Result<()> {
+    // Small answers must not wait for more to send.
+    stream.set_nodelay(true)?;
+    // Linux closes a connection whose client takes nothing of what was sent (tcp(7), TCP_USER_TIMEOUT).
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_tcp_user_timeout(stream, STALL)?;
+    Ok(())
 }
 
 /// A connection that was gone before it was accepted.

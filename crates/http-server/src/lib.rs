@@ -19,8 +19,8 @@ use tokio::net::TcpListener;
 
 use door::Door;
 
-/// A request's head, and the most that is read ahead of a body, in bytes: with the bound on
-/// connections it bounds the memory that strangers can hold. A presigned URL has about 2 KiB.
+/// A request's head, and the most that is read ahead of a body, in bytes. A presigned URL has about
+/// 2 KiB.
 const BUFFER: usize = 128 * 1024;
 
 /// What a server allows its clients.
@@ -35,7 +35,7 @@ pub struct Limits {
 
 impl Limits {
     /// The default of `connections`.
-    pub const CONNECTIONS: u32 = 4096;
+    pub const CONNECTIONS: u32 = 16_384;
     /// The default of `head`. A load balancer must close idle connections before the server does, or
     /// it sends requests into closing ones; the one of AWS does so after 60 seconds by default
     /// (Elastic Load Balancing, "Connection idle timeout").

@@ -6,7 +6,6 @@ pub mod health;
 pub mod http;
 pub mod process;
 pub mod provision;
-pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
 

@@ -115,19 +115,22 @@ where
     shutdown.finish(grace).await
 }
 
+/// The most files that macOS lets one process open.
+const OPEN_MAX: u64 = 10_240;
+
 /// Raises the soft limit of open files to the hard one and gives it back: the usual soft limit of
 /// 1024 is a relic of `select(2)`.
 fn raise_open_files() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let limit = getrlimit(Resource::Nofile);
-    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
-        Ok(()) => limit.maximum.unwrap_or(u64::MAX),
-        Err(error) => {
-            tracing::warn!(%error, soft = limit.current, "cannot raise the limit of open files");
-            limit.current.unwrap_or(u64::MAX)
-        }
+    let raise = |current| setrlimit(Resource::Nofile, Rlimit { current, maximum: limit.maximum });
+    // macOS takes no soft limit above OPEN_MAX (setrlimit(2) there).
+    let open_max = Some(limit.maximum.map_or(OPEN_MAX, |maximum| maximum.min(OPEN_MAX)));
+    if let Err(error) = raise(limit.maximum).or_else(|_| raise(open_max)) {
+        tracing::warn!(%error, soft = limit.current, "cannot raise the limit of open files");
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// Queue names take letters, digits, `-` and `_`; 40 characters leave room for the longest name.

@@ -88,7 +88,7 @@ impl Certificates {
         match response.status() {
             StatusCode::OK => {}
             // SNS itself says that it has no such certificate: it comes from nowhere, and will not later.
-            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => return Err(Failure::Absent),
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Err(Failure::Absent),
             other => return Err(Failure::Unavailable(format!("the answer is {other}"))),
         }
         let mut pem = Vec::new();

@@ -26,7 +26,8 @@ pub struct Config {
 /// The bounds of event streams.
 #[derive(Debug, Clone, clap::Args)]
 pub struct StreamArgs {
-    /// The most event streams that are open at once.
+    /// The most event streams that are open at once. Each holds a connection: keep it well below
+    /// SEGUE_MAX_CONNECTIONS, so that there is room to say no.
     #[arg(long, env = "SEGUE_MAX_STREAMS", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub max_streams: u32,
     /// The most event streams that one user has open at once.

@@ -18,6 +18,6 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Args { process, service } = runtime::settings::parse();
+    let Args { process, service } = settings::parse();
     runtime::process::run(process, |platform| async move { messages_api::start(service, &platform).await }).await
 }

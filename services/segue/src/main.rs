@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    segue::run(runtime::settings::parse()).await
+    segue::run(settings::parse()).await
 }

@@ -46,9 +46,12 @@ impl RequestHandler {
         self.prefixes.check(request).map_err(Failure::reject)?;
         let file = request.file_id;
         let known = store::note(self.database.pool(), file, Timestamp::now()).await?;
-        if known.deleted {
+        if known.deleted && !known.asked {
             tracing::info!(%file, "no job for a file that was deleted");
             return Ok(());
+        }
+        if known.deleted && known.job_id.is_some() {
+            return self.cancel(file, known.job_id).await;
         }
         if let Some(job_id) = known.job_id {
             return self.again(request, job_id).await;
@@ -68,7 +71,8 @@ impl RequestHandler {
         store::submitted(&mut connection, file, job_id, Timestamp::now()).await?;
         drop(connection);
         tracing::info!(%file, job_id, "job created");
-        // It may have been deleted while the job was being made, when there was none to cancel.
+        // It may have been deleted while the job was being made, when there was none to cancel. If this
+        // fails, the request comes again and finds the job.
         if store::find(self.database.pool(), file).await?.deleted {
             self.engine.cancel(job_id).await?;
         }
@@ -79,7 +83,12 @@ impl RequestHandler {
     /// hears of it.
     async fn forget(&self, file: FileId) -> Result<(), Failure> {
         let known = store::delete(self.database.pool(), file, Timestamp::now()).await?;
-        if let Some(job_id) = known.job_id.filter(|job_id| *job_id != file.to_string()) {
+        self.cancel(file, known.job_id).await
+    }
+
+    async fn cancel(&self, file: FileId, job_id: Option<String>) -> Result<(), Failure> {
+        // The file's own id stands for a job that was refused.
+        if let Some(job_id) = job_id.filter(|job_id| *job_id != file.to_string()) {
             self.engine.cancel(&job_id).await?;
         }
         Ok(())

@@ -17,6 +17,6 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Args { process, service } = runtime::settings::parse();
+    let Args { process, service } = settings::parse();
     runtime::process::run(process, |platform| async move { transcode_worker::start(service, &platform).await }).await
 }

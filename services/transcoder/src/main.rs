@@ -17,6 +17,6 @@ struct Args {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Args { process, config } = runtime::settings::parse();
+    let Args { process, config } = settings::parse();
     runtime::process::run(process, |platform| async move { transcoder::start(config, &platform).await }).await
 }

@@ -29,7 +29,7 @@ use crate::error;
 const LINGER: Duration = Duration::from_secs(5);
 const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
-/// For how long the minimum rate is not asked for.
+/// For how long the minimum rate is not asked for, at the least: a body may be idle as long as it may.
 const PACE_GRACE: Duration = Duration::from_secs(60);
 
 /// How slowly a body may come. The clock runs only while the client is waited for.
@@ -45,7 +45,7 @@ pub struct Pace {
 impl Pace {
     /// How long a body of which this much has come may have been waited for.
     fn patience(self, received: u64) -> Duration {
-        PACE_GRACE + Duration::from_secs(received / self.bytes_per_second)
+        PACE_GRACE.max(self.idle) + Duration::from_secs(received / self.bytes_per_second)
     }
 }
 
@@ -276,8 +276,10 @@ mod tests {
     async fn what_comes_fast_enough_is_waited_for() {
         let pace = Pace { idle: Duration::from_secs(60), bytes_per_second: 1 };
         let (took, _) = end(pace).await;
-        // 0.1 bytes a second lose against 1 in the end: 60 s and one more for each byte so far.
-        assert!((60..80).contains(&took.as_secs()), "{took:?}");
+        // 0.1 bytes a second lose against 1 in the end, after 60 seconds and one for each byte of those.
+        assert_eq!(took.as_secs(), 66);
         assert_eq!(pace.patience(3600), Duration::from_secs(3660));
+        let patient = Pace { idle: Duration::from_secs(600), bytes_per_second: 1024 };
+        assert_eq!(end(patient).await.0.as_secs(), 600);
     }
 }

@@ -71,7 +71,8 @@ impl Payload {
 }
 
 fn parse(name: String) -> Result<Filename, Problem> {
-    Filename::try_from(name).map_err(|error| error::unprocessable(error::sentence(&error)))
+    let checked = Filename::try_from(name).and_then(|name| name.check_direction().map(|()| name));
+    checked.map_err(|error| error::unprocessable(error::sentence(&error)))
 }
 
 fn text(headers: &HeaderMap) -> Option<&str> {

@@ -37,6 +37,8 @@ pub struct Place {
 impl Places {
     /// Room for `at_once` bodies, and for `per_user` of one user.
     pub fn new(at_once: u32, per_user: u32) -> Self {
+        // However few places there are, one user leaves one to others.
+        let per_user = per_user.min(at_once.saturating_sub(1)).max(1);
         Self(Arc::new(Inner { at_once, per_user, taken: Mutex::default() }))
     }
 
@@ -74,6 +76,15 @@ mod tests {
     use axum::http::StatusCode;
 
     use super::*;
+
+    #[test]
+    fn one_user_never_holds_all_of_a_few_places() {
+        let places = Places::new(2, 8);
+        let alice: UserId = "alice".parse().unwrap();
+        let _first = places.admit(&alice).ok().unwrap();
+        assert!(places.admit(&alice).is_err());
+        assert!(places.admit(&"bob".parse().unwrap()).is_ok());
+    }
 
     #[test]
     fn one_user_leaves_room_for_others() {

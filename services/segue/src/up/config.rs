@@ -5,10 +5,10 @@ use std::{error::Error, ffi::OsString};
 
 use anyhow::anyhow;
 use clap::{Arg, Args, Command, error::ContextKind};
-use runtime::settings::{setting, without_secrets};
+use settings::{setting, without_secrets};
 
 /// A service's settings, as if its binary had been started with `flags`.
-pub fn settings<C: Args>(flags: &[(&str, OsString)]) -> anyhow::Result<C> {
+pub fn read<C: Args>(flags: &[(&str, OsString)]) -> anyhow::Result<C> {
     let words = flags.iter().flat_map(|(name, value)| [OsString::from(format!("--{name}")), value.clone()]);
     let mut command = C::augment_args(Command::new("segue up").no_binary_name(true));
     let matches = command.try_get_matches_from_mut(words).map_err(|error| explain(error, &command))?;

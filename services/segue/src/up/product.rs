@@ -8,7 +8,7 @@ use common::names;
 use database::DatabaseUrl;
 use runtime::{Platform, auth::AuthArgs, provision};
 
-use super::{aws_side::AwsSide, config::settings};
+use super::{aws_side::AwsSide, config::read};
 use crate::{issuer::Issuer, provision as pipelines};
 
 /// The name of the pipeline, as transcode-worker looks for it by default.
@@ -31,7 +31,7 @@ pub async fn start(data_dir: &Path, platform: &Platform, aws_side: &AwsSide) -> 
     let mut flags = database("transcoder")?;
     flags.push(("access-keys", format!("{}:{}", aws_side.key().id, aws_side.key().secret).into()));
     flags.push(("scratch-dir", data_dir.join("scratch").into()));
-    aws_side.add_transcoder(transcoder::start(settings(&flags)?, platform).await.context("transcoder")?);
+    aws_side.add_transcoder(transcoder::start(read(&flags)?, platform).await.context("transcoder")?);
     pipelines::pipeline(&platform.aws.transcoder, PIPELINE, pipelines::DEFAULT_ROLE, &made).await?;
 
     let mut flags = database("transcode-worker")?;
@@ -39,15 +39,15 @@ pub async fn start(data_dir: &Path, platform: &Platform, aws_side: &AwsSide) -> 
     flags.push(("pipeline", PIPELINE.into()));
     flags.push(("input-prefix", names::INPUT_PREFIX.into()));
     flags.push(("output-prefix", names::OUTPUT_PREFIX.into()));
-    let worker = transcode_worker::start(settings(&flags)?, platform).await.context("transcode-worker")?;
+    let worker = transcode_worker::start(read(&flags)?, platform).await.context("transcode-worker")?;
     let mut flags = database("notification-ingest")?;
     flags.push(("sns-local-endpoint", aws_side.endpoint().url.into()));
-    let ingest = notification_ingest::start(settings(&flags)?, platform).await.context("notification-ingest")?;
+    let ingest = notification_ingest::start(read(&flags)?, platform).await.context("notification-ingest")?;
     let flags = [database("messages-api")?, auth.clone()].concat();
-    let messages = messages_api::start(settings(&flags)?, platform).await.context("messages-api")?;
+    let messages = messages_api::start(read(&flags)?, platform).await.context("messages-api")?;
     let bucket = vec![("bucket", OsString::from(&made.bucket))];
     let flags = [database("upload-api")?, auth, bucket].concat();
-    let uploads = upload_api::start(settings(&flags)?, platform).await.context("upload-api")?;
+    let uploads = upload_api::start(read(&flags)?, platform).await.context("upload-api")?;
     Ok(issuer.router().merge(uploads).merge(messages).merge(ingest).merge(worker))
 }
 

@@ -213,6 +213,37 @@ async fn the_job_of_a_deleted_file_is_cancelled_if_it_can_be() {
     }
 }
 
+/// The process may die, or the transcoder be away, between making the job and cancelling it.
+#[tokio::test]
+async fn a_cancellation_that_failed_is_made_up_for() {
+    let fixture = Fixture::start(TestDatabase::sqlite()).await;
+    let file = FileId::generate();
+    fixture.send(&request(file).encode()).await;
+    fixture.until_handled().await;
+    // More often than the SDK tries by itself.
+    fixture.transcoder.fail_next(4);
+    fixture.send(&deleted(file)).await;
+    fixture.until_handled().await;
+    assert!(fixture.transcoder.is_canceled());
+}
+
+#[tokio::test]
+async fn a_request_that_comes_again_cancels_the_job_of_a_deleted_file() {
+    let fixture = Fixture::start(TestDatabase::sqlite()).await;
+    let file = FileId::generate();
+    fixture.send(&request(file).encode()).await;
+    fixture.until_handled().await;
+    // Deleted while nothing could be cancelled; then its request comes once more.
+    fixture.transcoder.run();
+    fixture.send(&deleted(file)).await;
+    fixture.until_handled().await;
+    fixture.transcoder.stop_running();
+    fixture.send(&request(file).encode()).await;
+    fixture.until_handled().await;
+    assert!(fixture.transcoder.is_canceled());
+    assert_eq!(fixture.transcoder.jobs().len(), 1);
+}
+
 #[tokio::test]
 async fn what_cannot_be_a_job_goes_to_the_dead_letters() {
     let fixture = Fixture::start(TestDatabase::sqlite()).await;

@@ -83,6 +83,10 @@ impl Transcoder {
         self.book.runs.store(true, Ordering::SeqCst);
     }
 
+    pub fn stop_running(&self) {
+        self.book.runs.store(false, Ordering::SeqCst);
+    }
+
     pub fn is_canceled(&self) -> bool {
         self.book.canceled.load(Ordering::SeqCst)
     }
@@ -113,6 +117,10 @@ async fn read_job(State(book): State<Arc<Book>>) -> Json<Value> {
 }
 
 async fn cancel_job(State(book): State<Arc<Book>>) -> Response {
+    let left = book.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    if left.is_ok() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "message": "away" }))).into_response();
+    }
     if book.runs.load(Ordering::SeqCst) {
         let code = [("x-amzn-ErrorType", "ResourceInUseException")];
         return (StatusCode::CONFLICT, code, Json(json!({ "message": "it runs" }))).into_response();

@@ -54,6 +54,13 @@ async fn raw_bodies_that_are_no_media() {
                 400,
                 "The query is not UTF-8. Percent-encode the file's name as UTF-8.",
             ),
+            (
+                "direction",
+                "?filename=a%E2%80%AE3pm.exe",
+                media.clone(),
+                422,
+                "The file name contains a character that turns the direction of writing.",
+            ),
             ("long name", &long, media.clone(), 422, "The file name is longer than 255 bytes."),
             (
                 "profile",
@@ -74,7 +81,7 @@ async fn raw_bodies_that_are_no_media() {
 async fn a_body_in_a_content_coding_is_no_media() {
     let app = app(|_| {}).await;
     let request = app.request(Method::POST, "alice", "/v1/files?filename=a.mp3").header("content-encoding", "gzip");
-    let response = request.body(media(2000)).send().await.unwrap();
+    let response = request.body(media(20 * MIB)).send().await.unwrap();
     assert_eq!(response.headers()["accept-encoding"], "identity");
     assert_eq!(detail(response, 415).await, "Send the file's bytes as they are, without a Content-Encoding.");
     app.assert_clean("gzip").await;

@@ -35,10 +35,10 @@ pub async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    check_text(parts.uri.query().unwrap_or_default())?;
-    check_encoding(&parts.headers)?;
     let frame = if is_form(&parts.headers) { FRAME_BYTES } else { 0 };
     let source = Source::new(&parts.headers, body, app.bounds.file_bytes.saturating_add(frame), app.bounds.pace);
+    check_text(parts.uri.query().unwrap_or_default())?;
+    check_encoding(&parts.headers)?;
     let profile = profile(params.profile.as_deref())?;
     // The file's limit is what its sender knows, not the body's.
     source.check_declared().map_err(|error| match error {
