@@ -24,6 +24,7 @@ mod server;
 mod sns;
 mod sqs;
 mod store;
+mod sts;
 
 pub use credentials::{AccessKey, BadAccessKey};
 pub use open::{LocalCloud, OpenError, Settings};

@@ -1,6 +1,11 @@
 //! `local-cloud`: a durable S3, SQS and SNS for one machine, as a process of its own.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::Parser;
@@ -42,6 +47,9 @@ struct Arguments {
         hide_env_values = true
     )]
     access_key: Vec<AccessKey>,
+    /// A file with such keys, one a line, so that no secret need stand in a list of processes.
+    #[arg(long, env = "SEGUE_LOCAL_CLOUD_ACCESS_KEYS_FILE", value_name = "FILE")]
+    access_keys_file: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -49,7 +57,7 @@ async fn main() -> ExitCode {
     // s3s logs each client's error as an error of the server's.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(Arguments::parse()).await {
+    match run(settings::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -63,9 +71,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let address = listener.local_addr()?;
+    let mut access_keys = arguments.access_key;
+    if let Some(file) = &arguments.access_keys_file {
+        access_keys.extend(keys_in(file)?);
+    }
     let settings = Settings {
         region: arguments.region,
-        access_keys: arguments.access_key,
+        access_keys,
         public_endpoint: arguments.public_endpoint.unwrap_or_else(|| format!("http://{address}")),
         ..Settings::new(arguments.data_dir)
     };
@@ -73,6 +85,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     announce(&format!("local-cloud listens on http://{address}\n{}", cloud.exports()))?;
     serve(listener, cloud.router(), signals).await;
     Ok(())
+}
+
+/// The keys of a file; empty lines and those that begin with `#` are passed over.
+fn keys_in(file: &Path) -> anyhow::Result<Vec<AccessKey>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let keys =
+        lines.map(|(number, line)| line.parse().with_context(|| format!("line {} of {}", number + 1, file.display())));
+    let keys: Vec<AccessKey> = keys.collect::<anyhow::Result<_>>()?;
+    // To make a key of one's own instead would open another door than the one that was meant.
+    anyhow::ensure!(!keys.is_empty(), "{} holds no access key", file.display());
+    Ok(keys)
 }
 
 /// Serves until a signal, then lets what is in hand finish, within bounds.

@@ -18,6 +18,7 @@ use crate::{
     sns::{self, Sns},
     sqs::{self, Sqs},
     store::{Store, StoreError},
+    sts::Sts,
 };
 
 /// How often, and how far apart, a lock is tried for.
@@ -100,7 +101,8 @@ impl LocalCloud {
         let objects = context.data_dir.join("objects");
         let sqs = Arc::new(Sqs::new(context.clone()));
         let services = server::Services {
-            s3: Arc::new(S3::open(context.clone(), &objects).map_err(io_error(&objects))?),
+            s3: Arc::new(S3::open(context.clone(), &objects, sqs.clone()).map_err(io_error(&objects))?),
+            sts: Arc::new(Sts::new(context.clone())),
             sns: Arc::new(Sns::new(context.clone(), sqs.clone())),
             sqs,
         };

@@ -6,16 +6,19 @@
 mod checksum;
 mod chunks;
 mod conditions;
+mod cors;
 mod fault;
 mod files;
 mod gate;
 mod intake;
 mod listing;
 mod meta;
+mod notifications;
 mod objects;
 mod operations;
 mod outlet;
 mod reclaim;
+mod settings;
 mod uploads;
 
 use std::{path::Path, sync::Arc};
@@ -34,11 +37,17 @@ use s3s::{
 };
 use uuid::Uuid;
 
-use self::{fault::Fault, files::Files, operations::Operations, reclaim::Reclaim};
-use crate::Context;
+use self::{
+    fault::Fault,
+    files::Files,
+    notifications::Notifier,
+    operations::{Operations, RequestId},
+    reclaim::Reclaim,
+};
+use crate::{Context, sqs::Sqs};
 
 /// Tables of this service.
-pub(crate) const SCHEMA: &[&str] = &[objects::SCHEMA, uploads::SCHEMA];
+pub(crate) const SCHEMA: &[&str] = &[objects::SCHEMA, uploads::SCHEMA, settings::SCHEMA];
 
 /// The largest XML body: a batch delete of 1000 long keys, or 10,000 parts to complete.
 const XML_LIMIT: usize = 8 * 1024 * 1024;
@@ -54,7 +63,7 @@ struct Keys(Arc<Context>);
 
 impl S3 {
     /// Opens the directory of object content and clears up what a crash left there.
-    pub(crate) fn open(context: Arc<Context>, objects: &Path) -> std::io::Result<Self> {
+    pub(crate) fn open(context: Arc<Context>, objects: &Path, sqs: Arc<Sqs>) -> std::io::Result<Self> {
         let files = Arc::new(Files::open(objects.to_owned())?);
         files.sweep(&context.store).map_err(|fault| match fault {
             Fault::Io(error) => error,
@@ -62,7 +71,8 @@ impl S3 {
             Fault::Client(error) => std::io::Error::other(error),
         })?;
         let reclaim = Reclaim::start(files.clone())?;
-        let mut builder = S3ServiceBuilder::new(Operations { context: context.clone(), files, reclaim });
+        let notifier = Notifier::new(context.clone(), sqs);
+        let mut builder = S3ServiceBuilder::new(Operations { context: context.clone(), files, reclaim, notifier });
         builder.set_auth(Keys(context.clone()));
         let mut config = S3Config::default();
         config.xml_max_body_size = XML_LIMIT;
@@ -71,16 +81,32 @@ impl S3 {
     }
 
     /// Answers one request.
-    pub(crate) async fn call(&self, request: Request) -> Response {
-        let mut response = self.answer(request).await;
-        if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().simple().to_string()) {
+    pub(crate) async fn call(&self, mut request: Request) -> Response {
+        let id = Uuid::new_v4().simple().to_string();
+        let header = HeaderValue::from_str(&id);
+        request.extensions_mut().insert(RequestId(id));
+        let (parts, body) = request.into_parts();
+        let mut response = self.answer(parts, body).await;
+        if let Ok(id) = header {
             response.headers_mut().insert("x-amz-request-id", id);
         }
         response
     }
 
-    async fn answer(&self, request: Request) -> Response {
-        let (parts, body) = request.into_parts();
+    async fn answer(&self, parts: Parts, body: Body) -> Response {
+        if cors::is_preflight(&parts) {
+            return cors::preflight(&self.context, &parts).await.unwrap_or_else(refusal);
+        }
+        let shared = match cors::headers_for(&self.context, &parts).await {
+            Ok(headers) => headers,
+            Err(error) => return refusal(error),
+        };
+        let mut response = self.perform(parts, body).await;
+        cors::add(response.headers_mut(), shared);
+        response
+    }
+
+    async fn perform(&self, parts: Parts, body: Body) -> Response {
         if let Err(error) = gate::check(&parts, &self.context.region) {
             return refusal(error);
         }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{s3::S3, sns::Sns, sqs::Sqs};
+use crate::{s3::S3, sns::Sns, sqs::Sqs, sts::Sts};
 
 /// The services behind the endpoint.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub(crate) struct Services {
     pub(crate) s3: Arc<S3>,
     pub(crate) sqs: Arc<Sqs>,
     pub(crate) sns: Arc<Sns>,
+    pub(crate) sts: Arc<Sts>,
 }
 
 /// Which of them a request is for.
@@ -25,6 +26,7 @@ enum Target {
     Health,
     Sqs,
     Sns,
+    Sts,
     S3,
 }
 
@@ -38,6 +40,7 @@ async fn dispatch(State(services): State<Services>, request: Request) -> Respons
         Target::Health => "ok\n".into_response(),
         Target::Sqs => services.sqs.call(request).await,
         Target::Sns => services.sns.call(request).await,
+        Target::Sts => services.sts.call(request).await,
         Target::S3 => services.s3.call(request).await,
     };
     // A client that was refused before it was told to continue may send its body or not: nobody can
@@ -60,6 +63,7 @@ fn target(method: &Method, uri: &Uri, headers: &HeaderMap) -> Target {
     match scope_service(uri, headers) {
         Some("sqs") => Target::Sqs,
         Some("sns") => Target::Sns,
+        Some("sts") => Target::Sts,
         None if path == "/healthz" => Target::Health,
         _ => Target::S3,
     }
@@ -105,6 +109,7 @@ mod tests {
         assert_eq!(get("/", &headers("x-amz-target", "AmazonSQS.SendMessage")), Target::Sqs);
         assert_eq!(get("/", &signed("sqs")), Target::Sqs);
         assert_eq!(get("/", &signed("sns")), Target::Sns);
+        assert_eq!(get("/", &signed("sts")), Target::Sts);
         assert_eq!(get("/", &signed("s3")), Target::S3);
         assert_eq!(get("/healthz", &none), Target::Health);
         assert_eq!(get("/healthz", &signed("s3")), Target::S3);

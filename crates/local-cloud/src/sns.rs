@@ -25,11 +25,7 @@ use sigv4::AccessKeys;
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
-use crate::{
-    Context,
-    body::{self, Unreadable},
-    sqs::Sqs,
-};
+use crate::{Context, body, sqs::Sqs};
 use error::{Error, kind};
 use form::Form;
 use signer::Signer;
@@ -79,7 +75,7 @@ impl Sns {
         }
         let result = match body::read(body).await {
             Ok(body) => self.answer(&parts, &body).await,
-            Err(Unreadable) => Err(Error::client(kind::TOO_LARGE, Unreadable::MESSAGE)),
+            Err(unreadable) => Err(unreadable.into()),
         };
         xml::respond(result)
     }

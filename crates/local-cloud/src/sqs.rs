@@ -27,14 +27,11 @@ use serde_json::Value;
 use sigv4::AccessKeys;
 use time::OffsetDateTime;
 
-use crate::{
-    Context,
-    body::{self, Unreadable},
-};
+use crate::{Context, body};
 use error::kind;
 use waiting::Waiting;
 
-pub(crate) use deliver::Outgoing;
+pub(crate) use deliver::{Outgoing, Refusal};
 pub(crate) use error::Error;
 pub(crate) use message::{Attribute, Attributes, check_each_attribute, size as message_size};
 
@@ -89,8 +86,7 @@ impl Sqs {
 
     async fn answer(&self, request: Request) -> Result<Value, Error> {
         let (parts, body) = request.into_parts();
-        let body = body::read(body).await;
-        let body = body.map_err(|Unreadable| Error::client(kind::REQUEST_TOO_LARGE, Unreadable::MESSAGE))?;
+        let body = body::read(body).await?;
         let verified = sigv4::verify(&parts, &body, "sqs", &self.keys, OffsetDateTime::now_utc())?;
         let region = &self.context.region;
         if verified.region != *region {

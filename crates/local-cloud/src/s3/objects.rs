@@ -128,7 +128,7 @@ pub(super) fn replace(
     object: &Object,
     segments: &[Segment],
 ) -> Result<Vec<String>, Fault> {
-    let old = remove(connection, bucket, key)?;
+    let old = remove(connection, bucket, key)?.unwrap_or_default();
     let meta = serde_json::to_string(&object.meta).map_err(std::io::Error::other)?;
     let (algorithm, checksum) = columns(object.sum.as_ref());
     connection
@@ -157,16 +157,16 @@ pub(super) fn replace(
     Ok(old)
 }
 
-/// Removes the object, if there is one; gives back its files.
-pub(super) fn remove(connection: &Connection, bucket: &str, key: &str) -> Result<Vec<String>, Fault> {
+/// Removes the object; gives back its files, or `None` when there was no object.
+pub(super) fn remove(connection: &Connection, bucket: &str, key: &str) -> Result<Option<Vec<String>>, Fault> {
     let sql = "SELECT id FROM s3_objects WHERE bucket = ?1 AND key = ?2";
     let id: Option<i64> =
         connection.prepare_cached(sql)?.query_row(params![bucket, key.as_bytes()], |row| row.get(0)).optional()?;
-    let Some(id) = id else { return Ok(Vec::new()) };
+    let Some(id) = id else { return Ok(None) };
     let mut statement = connection.prepare_cached("DELETE FROM s3_segments WHERE object = ?1 RETURNING file")?;
     let files = statement.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
     connection.prepare_cached("DELETE FROM s3_objects WHERE id = ?1")?.execute([id])?;
-    Ok(files)
+    Ok(Some(files))
 }
 
 /// The two columns that hold a sum.

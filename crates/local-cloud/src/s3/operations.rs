@@ -2,9 +2,12 @@
 
 mod buckets;
 mod copy;
+mod cors;
 mod delete;
 mod lists;
 mod multipart;
+mod notifications;
+mod part_copy;
 mod parts;
 mod put;
 mod read;
@@ -13,7 +16,7 @@ use std::sync::Arc;
 
 use s3s::{S3Request, S3Response, S3Result, dto::*};
 
-use super::{files::Files, reclaim::Reclaim};
+use super::{files::Files, notifications::Notifier, reclaim::Reclaim};
 use crate::Context;
 
 /// What an operation works with.
@@ -21,6 +24,15 @@ pub(super) struct Operations {
     pub(super) context: Arc<Context>,
     pub(super) files: Arc<Files>,
     pub(super) reclaim: Arc<Reclaim>,
+    pub(super) notifier: Arc<Notifier>,
+}
+
+/// The id of a request, which its answer and its events carry.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) String);
+
+fn request_id(extensions: &http::Extensions) -> String {
+    extensions.get::<RequestId>().map(|RequestId(id)| id.clone()).unwrap_or_default()
 }
 
 /// Each operation is a function of its own, in a module by subject.
@@ -42,6 +54,17 @@ operations! {
         delete_bucket DeleteBucketInput DeleteBucketOutput,
         list_buckets ListBucketsInput ListBucketsOutput,
         get_bucket_location GetBucketLocationInput GetBucketLocationOutput,
+    }
+    cors {
+        put_bucket_cors PutBucketCorsInput PutBucketCorsOutput,
+        get_bucket_cors GetBucketCorsInput GetBucketCorsOutput,
+        delete_bucket_cors DeleteBucketCorsInput DeleteBucketCorsOutput,
+    }
+    notifications {
+        put_bucket_notification_configuration
+            PutBucketNotificationConfigurationInput PutBucketNotificationConfigurationOutput,
+        get_bucket_notification_configuration
+            GetBucketNotificationConfigurationInput GetBucketNotificationConfigurationOutput,
     }
     put {
         put_object PutObjectInput PutObjectOutput,
@@ -70,5 +93,8 @@ operations! {
     parts {
         upload_part UploadPartInput UploadPartOutput,
         list_parts ListPartsInput ListPartsOutput,
+    }
+    part_copy {
+        upload_part_copy UploadPartCopyInput UploadPartCopyOutput,
     }
 }

@@ -1,6 +1,6 @@
 //! Errors of the SNS API reference.
 
-use crate::{sqs, store::StoreError};
+use crate::{body::Unreadable, sqs, store::StoreError};
 
 /// An error code with its HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub(super) mod kind {
     pub(crate) const INVALID_PARAMETER_VALUE: Kind = own("ParameterValueInvalid", 400);
     pub(crate) const NOT_FOUND: Kind = own("NotFound", 404);
     pub(crate) const SUBSCRIPTION_LIMIT: Kind = own("SubscriptionLimitExceeded", 403);
+    pub(crate) const TIMEOUT: Kind = own("RequestTimeout", 408);
     pub(crate) const TOO_LARGE: Kind = own("RequestEntityTooLarge", 413);
     pub(crate) const TOO_MANY_ENTRIES: Kind = own("TooManyEntriesInBatchRequest", 400);
 }
@@ -86,5 +87,15 @@ impl From<rusqlite::Error> for Error {
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::Internal(error.to_string())
+    }
+}
+
+impl From<Unreadable> for Error {
+    fn from(unreadable: Unreadable) -> Self {
+        let kind = match unreadable {
+            Unreadable::TooLarge => kind::TOO_LARGE,
+            Unreadable::Unfinished => kind::TIMEOUT,
+        };
+        Self::client(kind, unreadable.to_string())
     }
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::store::StoreError;
+use crate::{body::Unreadable, store::StoreError};
 
 /// An error that a client can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub(crate) mod kind {
         own("com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", 400);
     pub(crate) const REQUEST_TOO_LARGE: Kind =
         own("com.amazon.coral.service#RequestEntityTooLargeException", "RequestEntityTooLarge", 413);
+    pub(crate) const REQUEST_TIMEOUT: Kind =
+        own("com.amazon.coral.service#RequestTimeoutException", "RequestTimeout", 408);
     pub(crate) const SERIALIZATION: Kind =
         own("com.amazon.coral.service#SerializationException", "MalformedInput", 400);
     pub(crate) const TOO_MANY_ENTRIES: Kind = own(
@@ -105,6 +107,16 @@ impl Error {
 
     pub(crate) fn no_such_queue() -> Self {
         Self::client(kind::NO_SUCH_QUEUE, "The specified queue does not exist.")
+    }
+}
+
+impl From<Unreadable> for Error {
+    fn from(unreadable: Unreadable) -> Self {
+        let kind = match unreadable {
+            Unreadable::TooLarge => kind::REQUEST_TOO_LARGE,
+            Unreadable::Unfinished => kind::REQUEST_TIMEOUT,
+        };
+        Self::client(kind, unreadable.to_string())
     }
 }
 

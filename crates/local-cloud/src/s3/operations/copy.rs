@@ -2,28 +2,38 @@
 
 use s3s::{S3Error, S3Request, S3Response, dto::*, s3_error};
 
-use super::{Operations, put::Target, read::check_version};
+use super::{Operations, put::Target, read::check_version, request_id};
 use crate::s3::{
-    conditions::{Conditions, precondition_failed},
+    conditions::precondition_failed,
     fault::{Fault, blocking},
     files::NewFile,
     intake::MAX_BYTES,
     meta::{Meta, meta_of},
+    notifications::event,
     objects::{self, Object, Segment, now_ms},
 };
+
+/// The conditions on the source, which two inputs have.
+macro_rules! conditions {
+    ($input:ident) => {
+        $crate::s3::conditions::Conditions {
+            if_match: $input.copy_source_if_match.take(),
+            if_none_match: $input.copy_source_if_none_match.take(),
+            if_modified_since: $input.copy_source_if_modified_since.take(),
+            if_unmodified_since: $input.copy_source_if_unmodified_since.take(),
+        }
+    };
+}
+pub(super) use conditions;
 
 pub(super) async fn copy_object(
     on: &Operations,
     request: S3Request<CopyObjectInput>,
 ) -> Result<S3Response<CopyObjectOutput>, Fault> {
+    let request_id = request_id(&request.extensions);
     let mut input = request.input;
     let (bucket, key) = source(&input.copy_source)?;
-    let conditions = Conditions {
-        if_match: input.copy_source_if_match.take(),
-        if_none_match: input.copy_source_if_none_match.take(),
-        if_modified_since: input.copy_source_if_modified_since.take(),
-        if_unmodified_since: input.copy_source_if_unmodified_since.take(),
-    };
+    let conditions = conditions!(input);
     let replaced = match input.metadata_directive.as_ref().map(MetadataDirective::as_str) {
         Some(MetadataDirective::REPLACE) => Some(meta_of!(input)?),
         _ => None,
@@ -52,13 +62,15 @@ pub(super) async fn copy_object(
         .into());
     }
     let files = duplicate(on, &segments).await?;
-    let copy = store(on, target, object, replaced, segments, files).await?;
+    let made = Made { source: object, meta: replaced, segments, files };
+    let copy = store(on, target, made, request_id).await?;
     let result =
         CopyObjectResult { e_tag: Some(copy.e_tag()), last_modified: Some(copy.last_modified()), ..Default::default() };
     Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
 }
 
-fn source(source: &CopySource) -> Result<(String, String), S3Error> {
+/// The bucket and key that `x-amz-copy-source` names.
+pub(super) fn source(source: &CopySource) -> Result<(String, String), S3Error> {
     match source {
         CopySource::Bucket { bucket, key, version_id } => {
             check_version(version_id.as_deref())?;
@@ -79,15 +91,17 @@ async fn duplicate(on: &Operations, segments: &[Segment]) -> Result<Vec<NewFile>
     Ok(copies.await?)
 }
 
-async fn store(
-    on: &Operations,
-    target: Target,
+/// What a copy is made of.
+struct Made {
     source: Object,
     meta: Option<Meta>,
     segments: Vec<Segment>,
     files: Vec<NewFile>,
-) -> Result<Object, Fault> {
-    let reclaim = on.reclaim.clone();
+}
+
+async fn store(on: &Operations, target: Target, made: Made, request_id: String) -> Result<Object, Fault> {
+    let (reclaim, notifier) = (on.reclaim.clone(), on.notifier.clone());
+    let Made { source, meta, segments, files } = made;
     let write = move |transaction: &mut crate::store::Transaction<'_>| {
         target.check(transaction)?;
         let meta = meta.unwrap_or_else(|| source.meta.clone());
@@ -98,6 +112,7 @@ async fn store(
             .map(|(segment, file)| Segment { file: file.id().to_owned(), size: segment.size })
             .collect();
         let old = objects::replace(transaction, &target.bucket, &target.key, &copy, &segments)?;
+        notifier.tell(transaction, &target.made(event::COPY, &copy, &request_id))?;
         transaction.after_commit(move || {
             files.into_iter().for_each(NewFile::keep);
             reclaim.retire(target.bucket, target.key, old);

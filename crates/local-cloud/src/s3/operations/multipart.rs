@@ -4,12 +4,13 @@ use md5::{Digest, Md5};
 use s3s::{S3Request, S3Response, dto::*, s3_error};
 use uuid::Uuid;
 
-use super::{Operations, lists::limit, put::Target};
+use super::{Operations, lists::limit, put::Target, request_id};
 use crate::s3::{
     checksum::{self, Algorithm, Sum},
     fault::Fault,
     listing,
     meta::meta_of,
+    notifications::event,
     objects::{self, Object, Segment, now_ms, require_bucket, timestamp},
     uploads::{self, Part, Upload},
 };
@@ -68,6 +69,7 @@ pub(super) async fn complete_multipart_upload(
     on: &Operations,
     request: S3Request<CompleteMultipartUploadInput>,
 ) -> Result<S3Response<CompleteMultipartUploadOutput>, Fault> {
+    let request_id = request_id(&request.extensions);
     let input = request.input;
     let wanted = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     if wanted.is_empty() {
@@ -82,7 +84,7 @@ pub(super) async fn complete_multipart_upload(
     let target =
         Target { bucket: input.bucket, key: input.key, if_match: input.if_match, if_none_match: input.if_none_match };
     let id = input.upload_id;
-    let reclaim = on.reclaim.clone();
+    let (reclaim, notifier) = (on.reclaim.clone(), on.notifier.clone());
     let write = move |transaction: &mut crate::store::Transaction<'_>| {
         let Some(upload) = uploads::find(transaction, &target.bucket, &target.key, &id)? else {
             // The answer to an earlier try may have been lost on its way.
@@ -100,6 +102,7 @@ pub(super) async fn complete_multipart_upload(
         let used: std::collections::HashSet<&str> = segments.iter().map(|segment| segment.file.as_str()).collect();
         unused.retain(|file| !used.contains(file.as_str()));
         let old = objects::replace(transaction, &target.bucket, &target.key, &object, &segments)?;
+        notifier.tell(transaction, &target.made(event::COMPLETE, &object, &request_id))?;
         transaction.after_commit(move || {
             reclaim.discard(unused);
             reclaim.retire(target.bucket, target.key, old);

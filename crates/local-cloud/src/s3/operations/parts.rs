@@ -11,47 +11,69 @@ use crate::s3::{
     uploads::{self, Part as PartRow},
 };
 
+/// Where a part goes.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) bucket: String,
+    pub(super) key: String,
+    pub(super) upload: String,
+    pub(super) number: i32,
+}
+
 pub(super) async fn upload_part(
     on: &Operations,
     request: S3Request<UploadPartInput>,
 ) -> Result<S3Response<UploadPartOutput>, Fault> {
     let input = request.input;
-    let number = input.part_number;
-    if !(1..=MAX_PARTS).contains(&number) {
-        return Err(s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive").into());
-    }
+    let place = Place { bucket: input.bucket, key: input.key, upload: input.upload_id, number: input.part_number };
     let mut expected =
         Expected::new(input.content_length, input.content_md5.as_deref(), &request.headers, request.trailing_headers)?;
-    let (bucket, key, id) = (input.bucket, input.key, input.upload_id);
-    let early = (bucket.clone(), key.clone(), id.clone());
-    let read = move |connection: &rusqlite::Connection| uploads::require(connection, &early.0, &early.1, &early.2);
-    let upload = on.context.store.read(read).await?;
-    expected.sum = agreed(upload.algorithm, expected.sum)?;
-    let received = intake::receive(&on.files, input.body, expected).await?;
+    expected.sum = agreed(open(on, &place).await?, expected.sum)?;
+    let part = take(on, place, input.body, expected).await?;
+    let output = UploadPartOutput { e_tag: Some(ETag::Strong(part.etag.clone())), ..Default::default() };
+    let headers = part.sum.as_ref().map(|sum| sum.headers()).unwrap_or_default();
+    Ok(S3Response::with_headers(output, headers))
+}
+
+/// The sum that the upload wants of its parts. Refuses what has no place before its body comes.
+pub(super) async fn open(on: &Operations, place: &Place) -> Result<Option<Algorithm>, Fault> {
+    if !(1..=MAX_PARTS).contains(&place.number) {
+        return Err(s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive").into());
+    }
+    let Place { bucket, key, upload, .. } = place.clone();
+    let read = move |connection: &rusqlite::Connection| uploads::require(connection, &bucket, &key, &upload);
+    Ok(on.context.store.read(read).await?.algorithm)
+}
+
+/// Stores a part, in the place of whatever has its number.
+pub(super) async fn take(
+    on: &Operations,
+    place: Place,
+    body: Option<StreamingBlob>,
+    expected: Expected,
+) -> Result<PartRow, Fault> {
+    let received = intake::receive(&on.files, body, expected).await?;
     let part = PartRow {
-        number,
+        number: place.number,
         file: received.file.id().to_owned(),
         size: received.size,
         etag: hex::encode(received.md5),
         modified_ms: now_ms(),
         sum: received.sum,
     };
-    let output = UploadPartOutput { e_tag: Some(ETag::Strong(part.etag.clone())), ..Default::default() };
-    let headers = part.sum.as_ref().map(|sum| sum.headers()).unwrap_or_default();
     let reclaim = on.reclaim.clone();
     let file = received.file;
-    let write = move |transaction: &mut crate::store::Transaction<'_>| -> Result<(), Fault> {
+    let write = move |transaction: &mut crate::store::Transaction<'_>| -> Result<PartRow, Fault> {
         // It may have been completed or aborted while the body came.
-        uploads::require(transaction, &bucket, &key, &id)?;
-        let old = uploads::put_part(transaction, &id, &part)?;
+        uploads::require(transaction, &place.bucket, &place.key, &place.upload)?;
+        let old = uploads::put_part(transaction, &place.upload, &part)?;
         transaction.after_commit(move || {
             file.keep();
             reclaim.discard(old.into_iter().collect());
         });
-        Ok(())
+        Ok(part)
     };
-    on.context.store.write(write).await?;
-    Ok(S3Response::with_headers(output, headers))
+    on.context.store.write(write).await
 }
 
 /// A part's sum is of the kind that the upload was begun with.
@@ -104,6 +126,21 @@ pub(super) async fn list_parts(
     }))
 }
 
+/// Puts a sum into the member for its algorithm, which several outputs have.
+macro_rules! show_sum {
+    ($output:ident, $sum:expr) => {
+        let field = match $sum.algorithm {
+            $crate::s3::checksum::Algorithm::Crc32 => &mut $output.checksum_crc32,
+            $crate::s3::checksum::Algorithm::Crc32c => &mut $output.checksum_crc32c,
+            $crate::s3::checksum::Algorithm::Crc64Nvme => &mut $output.checksum_crc64nvme,
+            $crate::s3::checksum::Algorithm::Sha1 => &mut $output.checksum_sha1,
+            $crate::s3::checksum::Algorithm::Sha256 => &mut $output.checksum_sha256,
+        };
+        *field = Some($sum.value.clone());
+    };
+}
+pub(super) use show_sum;
+
 fn entry(row: PartRow) -> Part {
     let mut part = Part {
         part_number: Some(row.number),
@@ -112,15 +149,8 @@ fn entry(row: PartRow) -> Part {
         last_modified: Some(timestamp(row.modified_ms)),
         ..Default::default()
     };
-    if let Some(sum) = row.sum {
-        let field = match sum.algorithm {
-            Algorithm::Crc32 => &mut part.checksum_crc32,
-            Algorithm::Crc32c => &mut part.checksum_crc32c,
-            Algorithm::Crc64Nvme => &mut part.checksum_crc64nvme,
-            Algorithm::Sha1 => &mut part.checksum_sha1,
-            Algorithm::Sha256 => &mut part.checksum_sha256,
-        };
-        *field = Some(sum.value);
+    if let Some(sum) = &row.sum {
+        show_sum!(part, sum);
     }
     part
 }
