@@ -47,7 +47,7 @@ impl Process {
         config.retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled()).build()
     }
 
-    fn s3(&self) -> Client {
+    pub fn s3(&self) -> Client {
         world::s3(&self.config())
     }
 
