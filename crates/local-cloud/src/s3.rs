@@ -7,6 +7,7 @@ mod checksum;
 mod chunks;
 mod conditions;
 mod cors;
+mod document;
 mod fault;
 mod files;
 mod gate;
@@ -49,9 +50,6 @@ use crate::{Context, sqs::Sqs};
 /// Tables of this service.
 pub(crate) const SCHEMA: &[&str] = &[objects::SCHEMA, uploads::SCHEMA, settings::SCHEMA];
 
-/// The largest XML body: a batch delete of 1000 long keys, or 10,000 parts to complete.
-const XML_LIMIT: usize = 8 * 1024 * 1024;
-
 /// The service.
 pub(crate) struct S3 {
     context: Arc<Context>,
@@ -75,7 +73,7 @@ impl S3 {
         let mut builder = S3ServiceBuilder::new(Operations { context: context.clone(), files, reclaim, notifier });
         builder.set_auth(Keys(context.clone()));
         let mut config = S3Config::default();
-        config.xml_max_body_size = XML_LIMIT;
+        config.xml_max_body_size = document::LIMIT;
         builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         Ok(Self { context, service: builder.build() })
     }
@@ -110,7 +108,10 @@ impl S3 {
         if let Err(error) = gate::check(&parts, &self.context.region) {
             return refusal(error);
         }
-        let body = s3_body(&parts, body);
+        let body = match s3_body(&parts, body).await {
+            Ok(body) => body,
+            Err(error) => return refusal(error),
+        };
         match self.service.call(http::Request::from_parts(parts, body)).await {
             Ok(response) => response.map(Body::new),
             Err(error) => {
@@ -128,17 +129,18 @@ fn refusal(error: S3Error) -> Response {
     }
 }
 
-fn s3_body(parts: &Parts, body: Body) -> s3s::Body {
+async fn s3_body(parts: &Parts, body: Body) -> Result<s3s::Body, S3Error> {
     let hash = parts.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !hash.starts_with("STREAMING-") {
-        return s3s::Body::http_body_unsync(body);
+        return match document::is_content(parts) {
+            true => Ok(s3s::Body::http_body_unsync(body)),
+            false => Ok(document::read(parts, body).await?.into()),
+        };
     }
     let signed = !hash.starts_with("STREAMING-UNSIGNED-");
     let cut = chunks::cut(body.into_data_stream(), signed);
-    s3s::Body::http_body_unsync(http_body_util::StreamBody::new(futures::TryStreamExt::map_ok(
-        cut,
-        http_body::Frame::data,
-    )))
+    let frames = futures::TryStreamExt::map_ok(cut, http_body::Frame::data);
+    Ok(s3s::Body::http_body_unsync(http_body_util::StreamBody::new(frames)))
 }
 
 #[async_trait::async_trait]

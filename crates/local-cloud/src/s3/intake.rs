@@ -128,17 +128,22 @@ async fn gather(body: &mut StreamingBlob, left: &mut u64) -> Result<Option<Vec<B
 fn broken_body(error: &StdError) -> S3Error {
     let text = error.to_string();
     if text.contains("Sha256Mismatch") {
-        let mut error = S3Error::with_message(
-            S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
-            "The provided 'x-amz-content-sha256' header does not match what was computed.",
-        );
-        error.set_status_code(http::StatusCode::BAD_REQUEST);
-        return error;
+        return hash_mismatch();
     }
     if text.contains("SignatureMismatch") {
         return s3_error!(SignatureDoesNotMatch, "The signature of a chunk does not match.");
     }
     s3_error!(IncompleteBody, "The request body could not be read to its end.")
+}
+
+/// The body is another one than was signed.
+pub(super) fn hash_mismatch() -> S3Error {
+    let mut error = S3Error::with_message(
+        S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    );
+    error.set_status_code(http::StatusCode::BAD_REQUEST);
+    error
 }
 
 fn check_sum(

@@ -25,11 +25,17 @@ pub struct Process {
 
 impl Process {
     pub fn start(directory: &Path) -> Self {
+        Self::start_with(directory, Stdio::inherit())
+    }
+
+    /// The same, with its log written elsewhere.
+    pub fn start_with(directory: &Path, log: Stdio) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_local-cloud"))
             .args(["--listen", "127.0.0.1:0", "--access-key", KEY, "--data-dir"])
             .arg(directory)
             .env("RUST_LOG", "error,s3s=off")
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -38,6 +44,10 @@ impl Process {
         let exports: Vec<String> = lines.by_ref().take(4).map(Result::unwrap).collect();
         assert!(exports.contains(&format!("export AWS_ENDPOINT_URL={endpoint}")), "{exports:?}");
         Self { child, endpoint }
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// For clients that do not try again, so that each request is either acknowledged or not.
