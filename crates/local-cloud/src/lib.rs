@@ -27,5 +27,6 @@ mod store;
 
 pub use credentials::{AccessKey, BadAccessKey};
 pub use open::{LocalCloud, OpenError, Settings};
+pub use sns::SnsTimes;
 
 pub(crate) use context::Context;
