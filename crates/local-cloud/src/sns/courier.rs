@@ -59,8 +59,12 @@ pub(super) async fn run(sns: Weak<Sns>, wake: Arc<Notify>) {
             () = tokio::time::sleep(pause) => Vec::new(),
             landed = flights.landed() => landed,
         };
-        if let Some(service) = sns.upgrade().filter(|_| !landed.is_empty()) {
-            service.note(landed).await;
+        if let Some(service) = sns.upgrade().filter(|_| !landed.is_empty())
+            && let Err(error) = service.note(landed).await
+        {
+            drop(service);
+            tracing::error!(error = &error as &dyn std::error::Error, "the end of deliveries could not be noted");
+            tokio::time::sleep(AFTER_FAILURE).await;
         }
     }
 }
@@ -68,7 +72,6 @@ pub(super) async fn run(sns: Weak<Sns>, wake: Arc<Notify>) {
 impl Sns {
     /// Does what is due and says how long there is nothing more to do by itself.
     async fn round(&self, flights: &mut Flights, swept: &mut Option<Instant>) -> Result<Duration, Error> {
-        self.hand_out_unsent().await?;
         if swept.is_none_or(|last| last.elapsed() >= SWEEP) {
             let oldest_ms = self.oldest_token_ms();
             self.context().store.write(move |tx: &mut Transaction<'_>| unsubscribed::sweep(tx, oldest_ms)).await?;
@@ -85,20 +88,19 @@ impl Sns {
         for ready in ready {
             flights.start(ready, self.shared.times.answer);
         }
+        // Last, so that a key that cannot be read holds up nothing that is signed already.
+        self.hand_out_unsent().await?;
         let next = next_ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(1)));
         Ok([next, flights.next_rest()].into_iter().flatten().fold(SWEEP, Duration::min))
     }
 
     /// Writes down what became of deliveries. When that fails they are made again, as they are still due.
-    async fn note(&self, landed: Vec<(Delivery, Outcome)>) {
+    async fn note(&self, landed: Vec<(Delivery, Outcome)>) -> Result<(), Error> {
         let shared = self.shared.clone();
         let write = move |tx: &mut Transaction<'_>| {
             landed.iter().try_for_each(|(delivery, outcome)| settle::settle(tx, &shared, delivery, outcome))
         };
-        if let Err(error) = self.context().store.write(write).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the end of a delivery could not be noted");
-            tokio::time::sleep(AFTER_FAILURE).await;
-        }
+        self.context().store.write(write).await
     }
 }
 
@@ -161,7 +163,7 @@ fn parcel(connection: &Connection, context: &Context, delivery: &Delivery) -> Re
 /// What holds for a delivery; its subscription may be gone.
 fn policy(connection: &Connection, delivery: &Delivery) -> Result<OfSubscription, Error> {
     let own = subscription::find(connection, &delivery.subscription)?;
-    let own = own.map(|subscription| subscription.delivery_policy()).transpose()?.unwrap_or_default();
+    let own = own.map(|subscription| subscription.delivery_policy()).unwrap_or_default();
     let topic = topics::find(connection, &delivery.topic)?.unwrap_or_default();
     Ok(own.effective(topics::delivery_policy(&topic)))
 }

@@ -14,6 +14,7 @@ use super::{
     fan_out::fan_out,
     policy::{self, Access},
     protocol::PerProtocol,
+    publication::Publication,
     publish::LARGEST,
     signer::Version,
     topics,
@@ -93,21 +94,25 @@ impl Sns {
         Ok(Ok(()))
     }
 
-    /// Hands out what services have published.
+    /// Hands out some of what services have published, and comes again for more.
     pub(super) async fn hand_out_unsent(&self) -> Result<(), Error> {
-        loop {
-            let waiting = self.context().store.read(waiting).await?;
-            if waiting.is_empty() {
-                return Ok(());
-            }
-            for Waiting { id, topic, version, message } in waiting {
-                let publication = self.sign_one(version, message).await?;
-                let publications = [PerProtocol::new(publication, [].into())];
-                let shared = self.shared.clone();
-                let write = move |tx: &mut Transaction<'_>| hand_out(tx, &shared, id, &topic, &publications);
-                self.context().store.write(write).await?;
-            }
+        let waiting = self.context().store.read(waiting).await?;
+        if waiting.is_empty() {
+            return Ok(());
         }
+        if waiting.len() == AT_A_TIME {
+            self.shared.wake.notify_one();
+        }
+        let mut signed = Vec::with_capacity(waiting.len());
+        for Waiting { id, topic, version, message } in waiting {
+            let publication = PerProtocol::new(self.sign_one(version, message).await?, [].into());
+            signed.push((id, topic, [publication]));
+        }
+        let shared = self.shared.clone();
+        let write = move |tx: &mut Transaction<'_>| {
+            signed.iter().try_for_each(|(id, topic, publication)| hand_out(tx, &shared, *id, topic, publication))
+        };
+        self.context().store.write(write).await
     }
 }
 
@@ -116,11 +121,11 @@ fn hand_out(
     shared: &Shared,
     id: i64,
     topic: &str,
-    publications: &[PerProtocol<super::publication::Publication>],
+    publication: &[PerProtocol<Publication>],
 ) -> Result<(), Error> {
     let taken = tx.prepare_cached("DELETE FROM sns_unsent WHERE id = ?1")?.execute([id])?;
     // It is gone when its topic is.
-    if taken == 0 { Ok(()) } else { fan_out(tx, shared, topic, publications) }
+    if taken == 0 { Ok(()) } else { fan_out(tx, shared, topic, publication) }
 }
 
 fn waiting(connection: &Connection) -> Result<Vec<Waiting>, Error> {

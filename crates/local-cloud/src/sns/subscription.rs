@@ -62,8 +62,9 @@ impl Subscription {
         FilterPolicy::parse(policy, scope).map(Some).map_err(|invalid| Error::Internal(invalid.to_string()))
     }
 
-    pub(super) fn delivery_policy(&self) -> Result<OfSubscription, Error> {
-        OfSubscription::parse(self.attribute("DeliveryPolicy").unwrap_or_default()).map_err(Error::Internal)
+    /// It was checked when it was set.
+    pub(super) fn delivery_policy(&self) -> OfSubscription {
+        OfSubscription::parse(self.attribute("DeliveryPolicy").unwrap_or_default()).unwrap_or_default()
     }
 }
 

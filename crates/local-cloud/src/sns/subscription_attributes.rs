@@ -83,7 +83,7 @@ impl Sns {
             shown.insert("FilterPolicyScope", scope.to_owned());
         }
         if subscription.protocol != Protocol::Sqs {
-            let effective = subscription.delivery_policy()?.effective(topic_policy);
+            let effective = subscription.delivery_policy().effective(topic_policy);
             shown.insert("EffectiveDeliveryPolicy", serde_json::to_string(&effective)?);
         }
         Ok(shown)

@@ -13,6 +13,9 @@ use super::super::endpoint;
 /// As AWS calls itself (SNS developer guide, "HTTP/HTTPS headers").
 const AGENT: &str = "Amazon Simple Notification Service Agent";
 
+/// How long a connection is kept for the next post; endpoints close those that have nothing to do.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// What is posted.
 pub(super) struct Parcel {
     pub(super) url: String,
@@ -44,7 +47,7 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn new(answer: Duration) -> Self {
         // A redirect would let the endpoint choose who else gets the message.
-        let builder = || Client::builder().timeout(answer).redirect(Policy::none());
+        let builder = || Client::builder().timeout(answer).redirect(Policy::none()).pool_idle_timeout(IDLE);
         let made = builder().no_proxy().build().and_then(|direct| Ok((direct, builder().build()?)));
         Self { made: made.map_err(|error| chain(&error)) }
     }

@@ -127,6 +127,66 @@ async fn a_policy_sets_the_number_of_tries() {
     assert_eq!(code(bad), "InvalidParameter");
 }
 
+/// A topic in a world whose seconds last long enough to be measured, with one subscriber.
+async fn start_paced(policy: &str) -> (World, aws_sdk_sns::Client, String, Subscriber) {
+    let world = World::with(SnsTimes { second: Duration::from_millis(100), ..hurried() }).await;
+    let (sns, subscriber) = (world.sns(), Subscriber::start().await);
+    let topic = topic(&sns, "events").await;
+    subscriber.subscribe(&world, &topic, &[("DeliveryPolicy", policy)]).await;
+    (world, sns, topic, subscriber)
+}
+
+#[tokio::test]
+async fn retries_keep_the_distance_that_the_policy_sets() {
+    let policy = r#"{"healthyRetryPolicy": {"numRetries": 3, "numNoDelayRetries": 1, "minDelayTarget": 2, "maxDelayTarget": 6}}"#;
+    let (_world, sns, topic, subscriber) = start_paced(policy).await;
+    subscriber.answer(Answer::Status(500));
+    sns.publish().topic_arn(&topic).message("x").send().await.unwrap();
+    let seen = subscriber.wait_for("Notification", 4).await;
+    let gap = |n: usize| seen[n + 1].at - seen[n].at;
+    assert!(gap(1) >= Duration::from_millis(200), "{:?}", gap(1));
+    assert!(gap(2) >= Duration::from_millis(600), "{:?}", gap(2));
+}
+
+#[tokio::test]
+async fn a_throttle_holds_deliveries_apart() {
+    let policy = r#"{"throttlePolicy": {"maxReceivesPerSecond": 1}}"#;
+    let (_world, sns, topic, subscriber) = start_paced(policy).await;
+    for n in 0..5 {
+        sns.publish().topic_arn(&topic).message(n.to_string()).send().await.unwrap();
+    }
+    let seen = subscriber.wait_for("Notification", 5).await;
+    let all = seen[4].at - seen[0].at;
+    assert!(all >= Duration::from_millis(380), "{all:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind() {
+    let (world, sns, topic) = start().await;
+    let (good, bad) = (Subscriber::start().await, Subscriber::start().await);
+    good.subscribe(&world, &topic, &[]).await;
+    bad.subscribe(&world, &topic, &[]).await;
+    bad.answer(Answer::Status(400));
+    for n in 0..3 {
+        sns.publish().topic_arn(&topic).message(n.to_string()).send().await.unwrap();
+    }
+    good.wait_for("Notification", 3).await;
+    bad.wait_for("Notification", 3).await;
+    until("empty tables", async || (rows(&world) == 0).then_some(())).await;
+    good.answer(Answer::Never);
+    sns.publish().topic_arn(&topic).message("x").send().await.unwrap();
+    assert_ne!(rows(&world), 0, "a delivery is a row before it is made");
+    sns.delete_topic().topic_arn(&topic).send().await.unwrap();
+    assert_eq!(rows(&world), 0, "a topic takes its deliveries along");
+}
+
+/// What there is of deliveries and their messages.
+fn rows(world: &World) -> i64 {
+    let connection = rusqlite::Connection::open(world.directory().join("local-cloud.db")).unwrap();
+    let count = "SELECT (SELECT count(*) FROM sns_deliveries) + (SELECT count(*) FROM sns_publications)";
+    connection.query_row(count, [], |row| row.get(0)).unwrap()
+}
+
 #[tokio::test]
 async fn a_slow_endpoint_delays_nobody_else() {
     const MESSAGES: usize = 30;
@@ -196,38 +256,16 @@ async fn a_kill_loses_no_delivery() {
 
 #[tokio::test]
 async fn what_is_called_off_does_not_come() {
-    let (world, sns, topic) = start().await;
-    let subscriber = Subscriber::start().await;
-    let policy = ("DeliveryPolicy", r#"{"throttlePolicy": {"maxReceivesPerSecond": 1}}"#);
-    let arn = subscriber.subscribe(&world, &topic, &[policy]).await;
+    let policy = r#"{"throttlePolicy": {"maxReceivesPerSecond": 1}}"#;
+    let (world, sns, topic, subscriber) = start_paced(policy).await;
+    let arn = sns.list_subscriptions().send().await.unwrap().subscriptions()[0].subscription_arn().unwrap().to_owned();
     subscriber.answer(Answer::Never);
-    for n in 0..6 {
+    for n in 0..4 {
         sns.publish().topic_arn(&topic).message(n.to_string()).send().await.unwrap();
     }
     subscriber.wait_for("Notification", 1).await;
     sns.unsubscribe().subscription_arn(&arn).send().await.unwrap();
-    let before = subscriber.seen("Notification").len();
-    subscriber.answer(Answer::Status(200));
-    // Another subscription of the same endpoint shows that there was time for more.
-    let other = topic_of(&sns, "other").await;
-    let known = subscriber.seen("SubscriptionConfirmation").len();
-    let asked = subscriber.ask(&world, &other, &[]).await;
-    subscriber.wait_for("SubscriptionConfirmation", known + 1).await;
-    sns.confirm_subscription().topic_arn(&other).token(subscriber.token().await).send().await.unwrap();
-    sns.publish().topic_arn(&other).message("last").send().await.unwrap();
-    let last = until("the last", async || {
-        subscriber
-            .seen("Notification")
-            .into_iter()
-            .find(|seen| seen.header("x-amz-sns-subscription-arn") == Some(&asked))
-    });
-    assert_eq!(last.await.message(&world).await, "last");
-    let late = subscriber.seen("Notification").len() - before;
-    assert!(late <= 2, "{late} came after the end");
-}
-
-async fn topic_of(sns: &aws_sdk_sns::Client, name: &str) -> String {
-    topic(sns, name).await
+    assert_eq!(rows(&world), 0);
 }
 
 #[tokio::test]

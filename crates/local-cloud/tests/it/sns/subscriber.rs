@@ -42,6 +42,7 @@ pub struct Subscriber {
 pub struct Seen {
     pub headers: HeaderMap,
     pub body: String,
+    pub at: Instant,
     /// What was answered.
     pub status: u16,
 }
@@ -162,7 +163,7 @@ async fn take(State(state): State<Arc<Mutex<Inside>>>, headers: HeaderMap, body:
             Answer::Statuses(statuses) => statuses.remove(0),
             Answer::Never => 0,
         };
-        inside.seen.push(Seen { headers, body, status });
+        inside.seen.push(Seen { headers, body, at: Instant::now(), status });
         status
     };
     match StatusCode::from_u16(status) {
