@@ -28,5 +28,6 @@ mod sts;
 
 pub use credentials::{AccessKey, BadAccessKey};
 pub use open::{LocalCloud, OpenError, Settings};
+pub use sns::SnsTimes;
 
 pub(crate) use context::Context;

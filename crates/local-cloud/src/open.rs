@@ -15,7 +15,7 @@ use crate::{
     credentials::{AccessKey, Credentials},
     s3::{self, S3},
     server,
-    sns::{self, Sns},
+    sns::{self, Sns, SnsTimes},
     sqs::{self, Sqs},
     store::{Store, StoreError},
     sts::Sts,
@@ -38,6 +38,8 @@ pub struct Settings {
     pub access_keys: Vec<AccessKey>,
     /// Where clients reach this process; used in queue URLs and for the signing certificate.
     pub public_endpoint: String,
+    /// How long SNS waits; there is no need to change it but in tests.
+    pub sns_times: SnsTimes,
 }
 
 impl Settings {
@@ -49,6 +51,7 @@ impl Settings {
             account: "000000000000".to_owned(),
             access_keys: Vec::new(),
             public_endpoint: "http://127.0.0.1:4566".to_owned(),
+            sns_times: SnsTimes::default(),
         }
     }
 }
@@ -89,7 +92,9 @@ impl LocalCloud {
         let credentials =
             Credentials::open(settings.access_keys, &credentials_file).map_err(io_error(&credentials_file))?;
         let schema = [s3::SCHEMA.concat().as_str(), sqs::SCHEMA, sns::SCHEMA].join("\n");
-        let store = Store::open(&dir.join("local-cloud.db"), &schema, lock)?;
+        let database = dir.join("local-cloud.db");
+        sns::migrate(&database)?;
+        let store = Store::open(&database, &schema, lock)?;
         let context = Arc::new(Context {
             store,
             region: settings.region,
@@ -100,12 +105,11 @@ impl LocalCloud {
         });
         let objects = context.data_dir.join("objects");
         let sqs = Arc::new(Sqs::new(context.clone()));
-        let services = server::Services {
-            s3: Arc::new(S3::open(context.clone(), &objects, sqs.clone()).map_err(io_error(&objects))?),
-            sts: Arc::new(Sts::new(context.clone())),
-            sns: Arc::new(Sns::new(context.clone(), sqs.clone())),
-            sqs,
-        };
+        let sns = Arc::new(Sns::new(context.clone(), sqs.clone(), settings.sns_times));
+        let s3 = S3::open(context.clone(), &objects, sqs.clone(), sns.clone()).map_err(io_error(&objects))?;
+        sns.start();
+        let sts = Arc::new(Sts::new(context.clone()));
+        let services = server::Services { s3: Arc::new(s3), sqs, sns, sts };
         Ok(Self { context, services })
     }
 

@@ -45,7 +45,7 @@ use self::{
     operations::{Operations, RequestId},
     reclaim::Reclaim,
 };
-use crate::{Context, sqs::Sqs};
+use crate::{Context, sns::Sns, sqs::Sqs};
 
 /// Tables of this service.
 pub(crate) const SCHEMA: &[&str] = &[objects::SCHEMA, uploads::SCHEMA, settings::SCHEMA];
@@ -61,7 +61,7 @@ struct Keys(Arc<Context>);
 
 impl S3 {
     /// Opens the directory of object content and clears up what a crash left there.
-    pub(crate) fn open(context: Arc<Context>, objects: &Path, sqs: Arc<Sqs>) -> std::io::Result<Self> {
+    pub(crate) fn open(context: Arc<Context>, objects: &Path, sqs: Arc<Sqs>, sns: Arc<Sns>) -> std::io::Result<Self> {
         let files = Arc::new(Files::open(objects.to_owned())?);
         files.sweep(&context.store).map_err(|fault| match fault {
             Fault::Io(error) => error,
@@ -69,7 +69,7 @@ impl S3 {
             Fault::Client(error) => std::io::Error::other(error),
         })?;
         let reclaim = Reclaim::start(files.clone())?;
-        let notifier = Notifier::new(context.clone(), sqs);
+        let notifier = Notifier::new(context.clone(), sqs, sns);
         let mut builder = S3ServiceBuilder::new(Operations { context: context.clone(), files, reclaim, notifier });
         builder.set_auth(Keys(context.clone()));
         let mut config = S3Config::default();

@@ -65,7 +65,22 @@ fn target(method: &Method, uri: &Uri, headers: &HeaderMap) -> Target {
         Some("sns") => Target::Sns,
         Some("sts") => Target::Sts,
         None if path == "/healthz" => Target::Health,
+        None if path == "/" && is_sns_form(method, uri, headers) => Target::Sns,
         _ => Target::S3,
+    }
+}
+
+/// Whether an unsigned request speaks the query protocol, which only SNS does: a link that a message carries,
+/// or a form.
+fn is_sns_form(method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
+    let has_action = || uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("Action=")));
+    let content_type = || headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match *method {
+        Method::GET => has_action(),
+        Method::POST => {
+            has_action() || content_type().is_some_and(|text| text.starts_with("application/x-www-form-urlencoded"))
+        }
+        _ => false,
     }
 }
 
@@ -115,6 +130,11 @@ mod tests {
         assert_eq!(get("/healthz", &signed("s3")), Target::S3);
         assert_eq!(get("/bucket/key", &none), Target::S3);
         assert_eq!(get("/?X-Amz-Credential=ID%2F20260101%2Fus-east-1%2Fsns%2Faws4_request&a=b", &none), Target::Sns);
+        assert_eq!(get("/?Action=Unsubscribe&SubscriptionArn=a", &none), Target::Sns);
+        assert_eq!(get("/bucket?Action=Unsubscribe", &none), Target::S3);
+        assert_eq!(get("/?list-type=2", &none), Target::S3);
+        let form = headers("content-type", "application/x-www-form-urlencoded");
+        assert_eq!(target(&Method::POST, &"/".parse().unwrap(), &form), Target::Sns);
         assert_eq!(get("/b/k?X-Amz-Credential=ID/20260101/us-east-1/s3/aws4_request", &none), Target::S3);
     }
 }

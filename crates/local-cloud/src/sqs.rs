@@ -31,7 +31,7 @@ use crate::{Context, body};
 use error::kind;
 use waiting::Waiting;
 
-pub(crate) use deliver::{Outgoing, Refusal};
+pub(crate) use deliver::Outgoing;
 pub(crate) use error::Error;
 pub(crate) use message::{Attribute, Attributes, check_each_attribute, size as message_size};
 

@@ -17,17 +17,23 @@ use time::{OffsetDateTime, macros::format_description};
 use super::{fault::Fault, settings, settings::Setting};
 use crate::{
     Context,
-    sqs::{self, Attributes, Outgoing, Refusal, Sqs},
+    sns::{self, ServiceMessage, Sns},
+    sqs::{self, Attributes, Outgoing, Sqs},
     store::Transaction,
 };
 
 /// The principal that queue and topic policies must let in (S3 User Guide, "Granting permissions to
 /// publish event notification messages to a destination").
 const SERVICE: &str = "s3.amazonaws.com";
+/// What S3 writes above its messages to topics.
+const SUBJECT: &str = "Amazon S3 Notification";
 /// What stays as it is in the key of an event, beside the space, which becomes `+` (S3 User Guide, "Event
 /// message structure": the key is URL-encoded).
 const UNRESERVED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b'/').remove(b' ');
+
+/// Why a destination does not take an event, in words.
+type Refused = String;
 
 /// All rules of a bucket.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,6 +58,7 @@ pub(super) struct Rule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Destination {
     Queue(String),
+    Topic(String),
 }
 
 /// What became of an object.
@@ -79,6 +86,7 @@ pub(super) mod event {
 pub(super) struct Notifier {
     context: Arc<Context>,
     sqs: Arc<Sqs>,
+    sns: Arc<Sns>,
     last_sequence: AtomicU64,
     /// Destinations that last refused, so that each is warned about once and not per object.
     refusing: Mutex<HashSet<String>>,
@@ -104,14 +112,14 @@ pub(super) fn covers(pattern: &str, event: &str) -> bool {
 impl Destination {
     pub(super) fn arn(&self) -> &str {
         match self {
-            Self::Queue(arn) => arn,
+            Self::Queue(arn) | Self::Topic(arn) => arn,
         }
     }
 }
 
 impl Notifier {
-    pub(super) fn new(context: Arc<Context>, sqs: Arc<Sqs>) -> Arc<Self> {
-        Arc::new(Self { context, sqs, last_sequence: AtomicU64::new(0), refusing: Mutex::default() })
+    pub(super) fn new(context: Arc<Context>, sqs: Arc<Sqs>, sns: Arc<Sns>) -> Arc<Self> {
+        Arc::new(Self { context, sqs, sns, last_sequence: AtomicU64::new(0), refusing: Mutex::default() })
     }
 
     /// Tells a change to each destination whose rule wants it. One that refuses does not undo the change.
@@ -135,7 +143,7 @@ impl Notifier {
         bucket: &str,
         destination: &Destination,
         request_id: &str,
-    ) -> Result<Result<(), Refusal>, Fault> {
+    ) -> Result<Result<(), Refused>, Fault> {
         let body = json!({
             "Service": "Amazon S3",
             "Event": "s3:TestEvent",
@@ -153,13 +161,22 @@ impl Notifier {
         bucket: &str,
         destination: &Destination,
         body: &str,
-    ) -> Result<Result<(), Refusal>, Fault> {
+    ) -> Result<Result<(), Refused>, Fault> {
         let source_arn = bucket_arn(bucket);
-        let attributes = Attributes::new();
         match destination {
             Destination::Queue(arn) => {
-                let outgoing = Outgoing { service: SERVICE, source_arn: &source_arn, body, attributes: &attributes };
-                self.sqs.deliver(tx, arn, &outgoing).map_err(fault)
+                let none = Attributes::new();
+                let outgoing = Outgoing { service: SERVICE, source_arn: &source_arn, body, attributes: &none };
+                Ok(self.sqs.deliver(tx, arn, &outgoing).map_err(of_queue)?.map_err(|refusal| refusal.to_string()))
+            }
+            Destination::Topic(topic_arn) => {
+                let subject = Some(SUBJECT);
+                let message = ServiceMessage { service: SERVICE, source_arn: &source_arn, topic_arn, subject, body };
+                Ok(self
+                    .sns
+                    .publish_from_service(tx, &message)
+                    .map_err(of_topic)?
+                    .map_err(|refusal| refusal.to_string()))
             }
         }
     }
@@ -207,7 +224,7 @@ impl Notifier {
         next
     }
 
-    fn log(&self, arn: &str, result: Result<(), Refusal>) {
+    fn log(&self, arn: &str, result: Result<(), Refused>) {
         let mut refusing = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
             Ok(()) => {
@@ -225,9 +242,16 @@ pub(super) fn bucket_arn(bucket: &str) -> String {
     format!("arn:aws:s3:::{bucket}")
 }
 
-fn fault(error: sqs::Error) -> Fault {
+fn of_queue(error: sqs::Error) -> Fault {
     match error {
         sqs::Error::Store(error) => Fault::Store(error),
+        other => Fault::Io(std::io::Error::other(other)),
+    }
+}
+
+fn of_topic(error: sns::Error) -> Fault {
+    match error {
+        sns::Error::Store(error) => Fault::Store(error),
         other => Fault::Io(std::io::Error::other(other)),
     }
 }

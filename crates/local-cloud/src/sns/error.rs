@@ -4,7 +4,7 @@ use crate::{body::Unreadable, sqs, store::StoreError};
 
 /// An error code with its HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(crate) struct Kind {
     pub(super) code: &'static str,
     pub(super) status: u16,
 }
@@ -17,6 +17,7 @@ pub(super) mod kind {
         Kind { code, status }
     }
 
+    pub(crate) const AUTHORIZATION: Kind = own("AuthorizationError", 403);
     pub(crate) const BATCH_IDS_NOT_DISTINCT: Kind = own("BatchEntryIdsNotDistinct", 400);
     pub(crate) const BATCH_TOO_LONG: Kind = own("BatchRequestTooLong", 400);
     pub(crate) const EMPTY_BATCH: Kind = own("EmptyBatchRequest", 400);
@@ -25,7 +26,9 @@ pub(super) mod kind {
     pub(crate) const INVALID_PARAMETER: Kind = own("InvalidParameter", 400);
     pub(crate) const INVALID_PARAMETER_VALUE: Kind = own("ParameterValueInvalid", 400);
     pub(crate) const NOT_FOUND: Kind = own("NotFound", 404);
+    pub(crate) const RESOURCE_NOT_FOUND: Kind = own("ResourceNotFound", 404);
     pub(crate) const SUBSCRIPTION_LIMIT: Kind = own("SubscriptionLimitExceeded", 403);
+    pub(crate) const TAG_LIMIT: Kind = own("TagLimitExceeded", 400);
     pub(crate) const TIMEOUT: Kind = own("RequestTimeout", 408);
     pub(crate) const TOO_LARGE: Kind = own("RequestEntityTooLarge", 413);
     pub(crate) const TOO_MANY_ENTRIES: Kind = own("TooManyEntriesInBatchRequest", 400);
@@ -33,7 +36,7 @@ pub(super) mod kind {
 
 /// Why an action was not done.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(crate) enum Error {
     /// The request is at fault.
     #[error("{message}")]
     Client {
@@ -54,6 +57,9 @@ pub(super) enum Error {
     /// The signing key could not be made, read or used.
     #[error("the signing key cannot be used")]
     Signer(#[source] anyhow::Error),
+    /// An envelope is wanted, and nobody has signed the message yet; whoever handed it over signs it then.
+    #[error("the message is not signed")]
+    Unsigned,
     /// Something that cannot happen did.
     #[error("{0}")]
     Internal(String),

@@ -41,6 +41,12 @@ impl Form {
         self.members(list, key).map(pair).collect()
     }
 
+    /// A list of strings, such as `TagKeys.member.1`.
+    pub(super) fn list(&self, list: &str) -> Vec<String> {
+        let members = (1..=MOST_MEMBERS).map_while(|n| self.get(&format!("{list}.{n}")));
+        members.map(str::to_owned).collect()
+    }
+
     /// The message attributes below a prefix that ends with a dot or is empty.
     pub(super) fn message_attributes(&self, prefix: &str) -> Attributes {
         let list = format!("{prefix}MessageAttributes.entry");

@@ -1,100 +1,86 @@
-//! Making, finding and removing subscriptions.
+//! Making and listing subscriptions.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::{
-    Sns,
+    Shared, Sns,
+    confirmation::Asking,
+    deliveries::{self, Recipient},
+    endpoint,
     error::{Error, kind},
     form::Form,
+    protocol::Protocol,
+    subscription::{self, MOST_PER_TOPIC, Settings, Subscription},
+    subscription_attributes as attributes,
     topics::{self, PAGE},
+    unsubscribed,
     xml::{self, Answer},
 };
-use crate::store::Transaction;
+use crate::{sqs::now_ms, store::Transaction};
 
-/// The most subscriptions of one topic: each publication is written to all of them at once.
-const MOST_PER_TOPIC: i64 = 1000;
-
-/// A subscription as the store has it.
-pub(super) struct Subscription {
-    pub(super) id: i64,
-    pub(super) arn: String,
-    pub(super) topic: String,
-    pub(super) protocol: String,
-    pub(super) endpoint: String,
-    /// Whether the message goes out without the envelope.
-    pub(super) raw: bool,
+/// Who is to get what.
+struct Request {
+    topic: String,
+    protocol: Protocol,
+    endpoint: String,
+    attributes: BTreeMap<String, String>,
+    /// What to send first; a queue is asked nothing.
+    asking: Option<Asking>,
 }
 
-const COLUMNS: &str = "SELECT id, arn, topic, protocol, endpoint, raw FROM sns_subscriptions";
-
 impl Sns {
-    /// A queue of this account needs no confirmation (SNS developer guide, "Subscribing a queue to a topic").
     pub(super) async fn subscribe(&self, form: &Form) -> Result<Answer, Error> {
-        let topic = self.context.topic_name(form.require("TopicArn")?)?;
+        let topic = self.context().topic_name(form.require("TopicArn")?)?;
         let protocol = form.require("Protocol")?;
-        if protocol != "sqs" {
-            return Err(Error::invalid(format!("Protocol Reason: {protocol} is not available here, only sqs is")));
-        }
+        let protocol = Protocol::parse(protocol).ok_or_else(|| {
+            Error::invalid(format!("Protocol Reason: {protocol} is not available here, only sqs, http and https are"))
+        })?;
         let endpoint = form.require("Endpoint")?.to_owned();
-        if !is_queue_arn(&endpoint) {
-            return Err(Error::invalid("SQS endpoint ARN"));
-        }
-        let mut raw = None;
-        for (name, value) in form.map("Attributes.entry", "key", "value") {
-            raw = Some(raw_delivery(&name, &value)?);
-        }
-        let arn = format!("{}:{}", self.context.topic_arn(&topic), Uuid::new_v4());
-        let subscribe = move |tx: &mut Transaction<'_>| subscribe(tx, &topic, &endpoint, raw, arn);
-        let arn = self.context.store.write(subscribe).await?;
-        Ok(Answer::with("Subscribe", xml::text("SubscriptionArn", &arn)))
-    }
-
-    /// Taking away what is not there succeeds.
-    pub(super) async fn unsubscribe(&self, form: &Form) -> Result<Answer, Error> {
-        let arn = form.require("SubscriptionArn")?.to_owned();
-        if arn.split(':').count() != 7 {
-            return Err(Error::invalid("SubscriptionArn Reason: An ARN must have at least 6 elements"));
-        }
-        self.warned.clear(&arn);
-        let delete = move |tx: &mut Transaction<'_>| {
-            tx.execute("DELETE FROM sns_subscriptions WHERE arn = ?1", [arn])?;
-            Ok::<_, Error>(())
-        };
-        self.context.store.write(delete).await?;
-        Ok(Answer::empty("Unsubscribe"))
+        endpoint::check(protocol, &endpoint)?;
+        let attributes = form.map("Attributes.entry", "key", "value");
+        attributes::check(protocol, &attributes)
+            .map_err(|reason| Error::invalid(format!("Attributes Reason: {reason}")))?;
+        let asking = if protocol.needs_confirmation() { Some(self.ask_to_confirm(&topic).await?) } else { None };
+        let arn = format!("{}:{}", self.context().topic_arn(&topic), Uuid::new_v4());
+        let request = Request { topic, protocol, endpoint, attributes, asking };
+        let shared = self.shared.clone();
+        let write = move |tx: &mut Transaction<'_>| subscribe(tx, &shared, request, arn);
+        let subscription = self.context().store.write(write).await?;
+        let shows_arn = !subscription.consent.is_pending || form.get("ReturnSubscriptionArn") == Some("true");
+        let shown = if shows_arn { subscription.arn.as_str() } else { "pending confirmation" };
+        Ok(Answer::with("Subscribe", xml::text("SubscriptionArn", shown)))
     }
 
     pub(super) async fn list_subscriptions(&self, form: &Form) -> Result<Answer, Error> {
         let after = page_start(form)?;
-        let read = move |connection: &Connection| {
-            let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
-            let rows = statement.query_map(params![after, PAGE as i64 + 1], row)?;
-            Ok::<_, Error>(rows.collect::<Result<Vec<_>, _>>()?)
-        };
-        Ok(Answer::with("ListSubscriptions", self.page(self.context.store.read(read).await?)))
+        let read = move |connection: &Connection| subscription::all(connection, after, PAGE as i64 + 1);
+        Ok(Answer::with("ListSubscriptions", self.page(self.context().store.read(read).await?)))
     }
 
     pub(super) async fn list_subscriptions_by_topic(&self, form: &Form) -> Result<Answer, Error> {
-        let topic = self.context.topic_name(form.require("TopicArn")?)?;
+        let topic = self.context().topic_name(form.require("TopicArn")?)?;
         let after = page_start(form)?;
         let read = move |connection: &Connection| {
             topics::get(connection, &topic)?;
-            of_topic(connection, &topic, after, PAGE as i64 + 1)
+            subscription::of_topic(connection, &topic, after, PAGE as i64 + 1)
         };
-        Ok(Answer::with("ListSubscriptionsByTopic", self.page(self.context.store.read(read).await?)))
+        Ok(Answer::with("ListSubscriptionsByTopic", self.page(self.context().store.read(read).await?)))
     }
 
     fn page(&self, mut rows: Vec<Subscription>) -> String {
         let has_more = rows.len() > PAGE;
         rows.truncate(PAGE);
         let member = |row: &Subscription| {
+            let arn = if row.consent.is_pending { "PendingConfirmation" } else { row.arn.as_str() };
             let fields = [
-                xml::text("TopicArn", &self.context.topic_arn(&row.topic)),
-                xml::text("Protocol", &row.protocol),
-                xml::text("SubscriptionArn", &row.arn),
-                xml::text("Owner", &self.context.account),
-                xml::text("Endpoint", &row.endpoint),
+                xml::text("TopicArn", &self.context().topic_arn(&row.topic)),
+                xml::text("Protocol", row.protocol.text()),
+                xml::text("SubscriptionArn", arn),
+                xml::text("Owner", &self.context().account),
+                xml::text("Endpoint", &endpoint::shown(&row.endpoint)),
             ];
             xml::around("member", fields)
         };
@@ -106,83 +92,58 @@ impl Sns {
     }
 }
 
-/// The only attribute of a subscription that is available.
-pub(super) fn raw_delivery(name: &str, value: &str) -> Result<bool, Error> {
-    match (name, value) {
-        ("RawMessageDelivery", "true") => Ok(true),
-        ("RawMessageDelivery", "false") => Ok(false),
-        ("RawMessageDelivery", _) => Err(Error::invalid(format!(
-            "Attributes Reason: RawMessageDelivery: Invalid value [{value}]. Must be true or false."
-        ))),
-        _ => Err(Error::invalid(format!("Attributes Reason: {name} is not available here"))),
-    }
-}
-
-pub(super) fn find(connection: &Connection, arn: &str) -> Result<Option<Subscription>, Error> {
-    let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE arn = ?1"))?;
-    Ok(statement.query_row([arn], row).optional()?)
-}
-
-/// All subscriptions of a topic.
-pub(super) fn all_of_topic(connection: &Connection, topic: &str) -> Result<Vec<Subscription>, Error> {
-    of_topic(connection, topic, 0, MOST_PER_TOPIC)
-}
-
-fn of_topic(connection: &Connection, topic: &str, after: i64, limit: i64) -> Result<Vec<Subscription>, Error> {
-    let mut statement =
-        connection.prepare_cached(&format!("{COLUMNS} WHERE topic = ?1 AND id > ?2 ORDER BY id LIMIT ?3"))?;
-    let rows = statement.query_map(params![topic, after, limit], row)?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn row(row: &Row<'_>) -> rusqlite::Result<Subscription> {
-    Ok(Subscription {
-        id: row.get(0)?,
-        arn: row.get(1)?,
-        topic: row.get(2)?,
-        protocol: row.get(3)?,
-        endpoint: row.get(4)?,
-        raw: row.get(5)?,
-    })
-}
-
-/// The same subscription again is the one that is there, unless its attributes are to be others.
-fn subscribe(
-    tx: &Transaction<'_>,
-    topic: &str,
-    endpoint: &str,
-    raw: Option<bool>,
-    arn: String,
-) -> Result<String, Error> {
-    topics::get(tx, topic)?;
-    let existing = tx
-        .prepare_cached(&format!("{COLUMNS} WHERE topic = ?1 AND protocol = 'sqs' AND endpoint = ?2"))?
-        .query_row([topic, endpoint], row)
-        .optional()?;
-    if let Some(existing) = existing {
-        if raw.is_some_and(|raw| raw != existing.raw) {
+/// The same subscription again is the one that is there, unless its attributes are to be others; while it
+/// waits for its confirmation, the endpoint is asked once more.
+fn subscribe(tx: &mut Transaction<'_>, shared: &Shared, request: Request, arn: String) -> Result<Subscription, Error> {
+    topics::get(tx, &request.topic)?;
+    let existing = subscription::find_by_endpoint(tx, &request.topic, request.protocol, &request.endpoint)?;
+    let (mut current, is_new) = match existing {
+        Some(existing) if attributes::differ(&existing, &request.attributes) => {
             return Err(Error::invalid("Attributes Reason: Subscription already exists with different attributes"));
         }
-        return Ok(existing.arn);
+        Some(existing) if !existing.consent.is_pending => return Ok(existing),
+        Some(existing) => (existing, false),
+        None => (new(tx, &request, arn)?, true),
+    };
+    if let Some(asking) = request.asking {
+        let publication = deliveries::store(tx, &request.topic, &asking.publication)?;
+        current.consent = unsubscribed::pending(asking.token);
+        // The answer to a confirmation that waits would not be taken any more.
+        deliveries::call_off(tx, &current.arn)?;
+        deliveries::add(tx, publication, &Recipient { raw: false, ..Recipient::of(&current) }, now_ms())?;
+        shared.wake_after_commit(tx);
     }
+    if is_new {
+        subscription::insert(tx, &current)?;
+    } else {
+        subscription::update(tx, &current)?;
+    }
+    Ok(current)
+}
+
+fn new(tx: &Transaction<'_>, request: &Request, arn: String) -> Result<Subscription, Error> {
     let count: i64 =
-        tx.query_row("SELECT count(*) FROM sns_subscriptions WHERE topic = ?1", [topic], |row| row.get(0))?;
+        tx.query_row("SELECT count(*) FROM sns_subscriptions WHERE topic = ?1", [&request.topic], |row| row.get(0))?;
     if count >= MOST_PER_TOPIC {
         let message = format!("A topic can have {MOST_PER_TOPIC} subscriptions here.");
         return Err(Error::client(kind::SUBSCRIPTION_LIMIT, message));
     }
-    tx.execute(
-        "INSERT INTO sns_subscriptions (arn, topic, protocol, endpoint, raw) VALUES (?1, ?2, 'sqs', ?3, ?4)",
-        params![arn, topic, endpoint, raw.unwrap_or(false)],
-    )?;
-    Ok(arn)
+    let mut new = Subscription {
+        id: 0,
+        arn,
+        topic: request.topic.clone(),
+        protocol: request.protocol,
+        endpoint: request.endpoint.clone(),
+        raw: false,
+        settings: Settings { was_authenticated: !request.protocol.needs_confirmation(), ..Settings::default() },
+        consent: subscription::Consent::default(),
+    };
+    for (name, value) in &request.attributes {
+        attributes::apply(&mut new, name, value);
+    }
+    Ok(new)
 }
 
 fn page_start(form: &Form) -> Result<i64, Error> {
     form.get("NextToken").map_or(Ok(0), |token| token.parse().map_err(|_| Error::invalid("NextToken")))
-}
-
-fn is_queue_arn(text: &str) -> bool {
-    let parts: Vec<&str> = text.split(':').collect();
-    matches!(parts[..], ["arn", _, "sqs", _, _, name] if !name.is_empty())
 }

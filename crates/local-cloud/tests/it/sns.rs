@@ -1,9 +1,15 @@
 //! SNS through the AWS SDK.
 
+mod confirmations;
+mod dead_letters;
 mod delivery;
+mod filters;
+mod http_delivery;
 mod publishing;
 mod signatures;
+mod subscriber;
 mod subscriptions;
+mod tags;
 mod topics;
 
 use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};

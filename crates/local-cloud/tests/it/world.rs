@@ -5,7 +5,7 @@ use std::path::Path;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use http_server::Limits;
-use local_cloud::{AccessKey, LocalCloud, Settings};
+use local_cloud::{AccessKey, LocalCloud, Settings, SnsTimes};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -14,27 +14,34 @@ pub struct World {
     pub endpoint: String,
     pub key: AccessKey,
     directory: TempDir,
+    times: SnsTimes,
     stop: oneshot::Sender<()>,
     served: JoinHandle<()>,
 }
 
 impl World {
     pub async fn start() -> Self {
-        Self::over(tempfile::tempdir().unwrap()).await
+        Self::with(SnsTimes::default()).await
+    }
+
+    /// One whose SNS waits for other times than usual.
+    pub async fn with(times: SnsTimes) -> Self {
+        Self::over(tempfile::tempdir().unwrap(), times).await
     }
 
     /// Ends this one and starts another over the same directory.
     pub async fn restart(self) -> Self {
-        let Self { directory, stop, served, .. } = self;
+        let Self { directory, times, stop, served, .. } = self;
         stop.send(()).unwrap();
         served.await.unwrap();
-        Self::over(directory).await
+        Self::over(directory, times).await
     }
 
-    async fn over(directory: TempDir) -> Self {
+    async fn over(directory: TempDir, times: SnsTimes) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let settings = Settings { public_endpoint: endpoint.clone(), ..Settings::new(directory.path()) };
+        let settings =
+            Settings { public_endpoint: endpoint.clone(), sns_times: times.clone(), ..Settings::new(directory.path()) };
         let cloud = LocalCloud::open(settings).unwrap();
         let key = cloud.access_keys()[0].clone();
         let (stop, stopped) = oneshot::channel();
@@ -42,7 +49,7 @@ impl World {
             let _ = stopped.await;
         };
         let served = tokio::spawn(http_server::serve(listener, cloud.router(), Limits::default(), stopped));
-        Self { endpoint, key, directory, stop, served }
+        Self { endpoint, key, directory, times, stop, served }
     }
 
     pub fn directory(&self) -> &Path {

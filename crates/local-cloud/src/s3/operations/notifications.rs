@@ -60,7 +60,7 @@ pub(super) async fn get_bucket_notification_configuration(
         settings::find::<Rules>(connection, &bucket)
     };
     let Rules(rules) = on.context.store.read(read).await?.unwrap_or_default();
-    let mut queues = Vec::new();
+    let (mut queues, mut topics) = (Vec::new(), Vec::new());
     for rule in rules {
         let events = rule.events.iter().map(|event| Event::from(event.clone())).collect();
         let filter = filter(&rule);
@@ -68,10 +68,14 @@ pub(super) async fn get_bucket_notification_configuration(
             Destination::Queue(queue_arn) => {
                 queues.push(QueueConfiguration { events, filter, id: Some(rule.id), queue_arn });
             }
+            Destination::Topic(topic_arn) => {
+                topics.push(TopicConfiguration { events, filter, id: Some(rule.id), topic_arn });
+            }
         }
     }
     Ok(S3Response::new(GetBucketNotificationConfigurationOutput {
         queue_configurations: (!queues.is_empty()).then_some(queues),
+        topic_configurations: (!topics.is_empty()).then_some(topics),
         ..Default::default()
     }))
 }
@@ -98,8 +102,8 @@ fn rules(configuration: NotificationConfiguration) -> Result<Rules, S3Error> {
     for queue in configuration.queue_configurations.unwrap_or_default() {
         rules.push(rule(queue.id, Destination::Queue(queue.queue_arn), &queue.events, queue.filter)?);
     }
-    if configuration.topic_configurations.is_some_and(|list| !list.is_empty()) {
-        return Err(s3_error!(NotImplemented, "notifications to topics are not implemented"));
+    for topic in configuration.topic_configurations.unwrap_or_default() {
+        rules.push(rule(topic.id, Destination::Topic(topic.topic_arn), &topic.events, topic.filter)?);
     }
     if rules.len() > MAX_RULES {
         return Err(s3_error!(InvalidArgument, "A bucket has at most {MAX_RULES} notification configurations"));

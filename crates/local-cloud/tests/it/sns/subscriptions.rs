@@ -47,7 +47,9 @@ async fn attributes_are_shown_and_raw_delivery_is_switched() {
     pair.publish("bare").await;
     assert_eq!(pair.bodies().await, ["bare"]);
     assert_eq!(code(set("RawMessageDelivery", "maybe").await), "InvalidParameter");
-    assert_eq!(code(set("FilterPolicy", "{}").await), "InvalidParameter");
+    assert_eq!(code(set("FilterPolicy", "{invalidjson}").await), "InvalidParameter");
+    assert_eq!(code(set("DeliveryPolicy", "{}").await), "InvalidParameter");
+    assert_eq!(code(set("Unknown", "x").await), "InvalidParameter");
 }
 
 #[tokio::test]
@@ -70,10 +72,12 @@ async fn what_is_not_available_is_said() {
         pair.sns.subscribe().topic_arn(topic).protocol(protocol).endpoint(endpoint)
     };
     let refused = [
-        of(&pair.topic, "https", "https://example.com/"),
+        of(&pair.topic, "https", "http://example.com/"),
+        of(&pair.topic, "http", "example.com"),
         of(&pair.topic, "email", "someone@example.com"),
         of(&pair.topic, "sqs", "http://127.0.0.1/queue"),
-        of(&pair.topic, "sqs", &second).attributes("FilterPolicy", "{}"),
+        of(&pair.topic, "sqs", &second).attributes("FilterPolicy", r#"{"a": "b"}"#),
+        of(&pair.topic, "sqs", &second).attributes("RedrivePolicy", r#"{"deadLetterTargetArn": "x"}"#),
     ];
     for request in refused {
         assert_eq!(code(request.send().await), "InvalidParameter");

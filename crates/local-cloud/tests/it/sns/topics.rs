@@ -41,7 +41,15 @@ async fn attributes_are_kept_and_bad_ones_refused() {
     };
     set("DisplayName", "A & <B>").await.unwrap();
     set("SignatureVersion", "2").await.unwrap();
-    for (name, value) in [("SignatureVersion", "3"), ("Policy", "not json"), ("FilterPolicy", "{}")] {
+    let policy = r#"{"http":{"defaultHealthyRetryPolicy":{"numRetries":101}}}"#;
+    for (name, value) in [
+        ("SignatureVersion", "3"),
+        ("Policy", "not json"),
+        ("FilterPolicy", "{}"),
+        ("DeliveryPolicy", policy),
+        ("KmsMasterKeyId", "alias/aws/sns"),
+        ("TracingConfig", "Active"),
+    ] {
         assert_eq!(code(set(name, value).await), "InvalidParameter", "{name}");
     }
     let shown = pair.sns.get_topic_attributes().topic_arn(&pair.topic).send().await.unwrap().attributes.unwrap();
@@ -51,10 +59,18 @@ async fn attributes_are_kept_and_bad_ones_refused() {
         ("DisplayName", "A & <B>"),
         ("SignatureVersion", "2"),
         ("SubscriptionsConfirmed", "1"),
+        ("SubscriptionsPending", "0"),
+        ("SubscriptionsDeleted", "0"),
     ];
     for (name, value) in expected {
         assert_eq!(shown[name], value, "{name}");
     }
+    assert!(shown["Policy"].contains("__default_policy_ID"), "{shown:?}");
+    let effective = r#"{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":"linear"},"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"text/plain; charset=UTF-8"}}}"#;
+    assert_eq!(shown["EffectiveDeliveryPolicy"], effective);
+    pair.sns.unsubscribe().subscription_arn(&pair.subscription).send().await.unwrap();
+    let shown = pair.sns.get_topic_attributes().topic_arn(&pair.topic).send().await.unwrap().attributes.unwrap();
+    assert_eq!((shown["SubscriptionsConfirmed"].as_str(), shown["SubscriptionsDeleted"].as_str()), ("0", "1"));
 }
 
 #[tokio::test]
@@ -79,7 +95,7 @@ async fn bad_names_and_unknown_actions_are_refused() {
     assert_eq!(code(sns.get_topic_attributes().topic_arn("events").send().await), "InvalidParameter");
     let elsewhere = "arn:aws:sns:eu-west-1:000000000000:events";
     assert_eq!(code(sns.get_topic_attributes().topic_arn(elsewhere).send().await), "NotFound");
-    let error = sns.list_tags_for_resource().resource_arn(elsewhere).send().await.unwrap_err().into_service_error();
+    let error = sns.list_platform_applications().send().await.unwrap_err().into_service_error();
     assert_eq!(error.code(), Some("InvalidAction"));
-    assert!(error.message().unwrap().contains("ListTagsForResource"), "{error:?}");
+    assert!(error.message().unwrap().contains("ListPlatformApplications"), "{error:?}");
 }
