@@ -93,7 +93,6 @@ impl LocalCloud {
             Credentials::open(settings.access_keys, &credentials_file).map_err(io_error(&credentials_file))?;
         let schema = [s3::SCHEMA.concat().as_str(), sqs::SCHEMA, sns::SCHEMA].join("\n");
         let database = dir.join("local-cloud.db");
-        sns::migrate(&database)?;
         let store = Store::open(&database, &schema, lock)?;
         let context = Arc::new(Context {
             store,

@@ -11,7 +11,6 @@ mod error;
 mod fan_out;
 mod filter;
 mod form;
-mod migrate;
 mod policy;
 mod protocol;
 mod publication;
@@ -28,6 +27,8 @@ mod tags;
 mod topics;
 mod unsubscribe;
 mod unsubscribed;
+#[cfg(test)]
+mod upgrade;
 mod xml;
 
 use std::sync::{
@@ -52,7 +53,6 @@ use signer::Signer;
 use xml::Answer;
 
 pub(crate) use error::Error;
-pub(crate) use migrate::migrate;
 pub(crate) use service::ServiceMessage;
 pub use shared::SnsTimes;
 

@@ -1,18 +1,28 @@
-//! SQS over JSON 1.0: queues and messages in SQLite, long polls woken by what they wait for.
+//! SQS over JSON 1.0 and the older query protocol: queues and messages in SQLite, long polls woken by what they wait for.
 
 mod acknowledge;
 mod attributes;
 mod batch;
+mod dead_letters;
+mod deduplication;
 mod deliver;
 mod error;
+mod fifo;
+mod groups;
 mod handle;
+mod in_flight;
 mod message;
+mod moves;
 mod policy;
+mod query;
 mod queue;
 mod queues;
 mod receive;
+mod redrive;
+mod schema;
 mod send;
 mod sweep;
+mod tags;
 mod take;
 mod waiting;
 
@@ -21,92 +31,106 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use axum::{extract::Request, response::Response};
+use axum::{
+    body::{Body, Bytes},
+    extract::Request,
+    http::request::Parts,
+    response::Response,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sigv4::AccessKeys;
 use time::OffsetDateTime;
+use tokio::sync::OnceCell;
 
 use crate::{Context, body};
 use error::kind;
+use in_flight::InFlight;
 use waiting::Waiting;
 
 pub(crate) use deliver::Outgoing;
 pub(crate) use error::Error;
 pub(crate) use message::{Attribute, Attributes, check_each_attribute, size as message_size};
-
-/// `queue` in `sqs_messages` is not a foreign key: the ids of deleted queues are never used again,
-/// and the check would cost on every message.
-pub(crate) const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS sqs_queues (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE,
-    settings TEXT NOT NULL,
-    policy TEXT,
-    tags TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    modified_ms INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS sqs_messages (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    queue INTEGER NOT NULL,
-    visible_ms INTEGER NOT NULL,
-    receives INTEGER NOT NULL DEFAULT 0,
-    received_ms INTEGER NOT NULL DEFAULT 0,
-    first_received_ms INTEGER NOT NULL DEFAULT 0,
-    sent_ms INTEGER NOT NULL,
-    message_id TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    trace TEXT,
-    attributes TEXT,
-    body TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS sqs_messages_due ON sqs_messages (queue, visible_ms);
-";
+pub(crate) use schema::SCHEMA;
 
 /// The service; one for the whole process.
 pub(crate) struct Sqs {
     context: Arc<Context>,
     keys: AccessKeys,
     waiting: Arc<Waiting>,
+    in_flight: Arc<InFlight>,
     swept_ms: AtomicI64,
+    resumed: OnceCell<()>,
 }
 
 impl Sqs {
     pub(crate) fn new(context: Arc<Context>) -> Self {
         let keys = context.credentials.keys().iter().map(|key| (&key.id, &key.secret)).collect();
-        Self { context, keys, waiting: Arc::default(), swept_ms: AtomicI64::new(0) }
+        Self {
+            context,
+            keys,
+            waiting: Arc::default(),
+            in_flight: Arc::default(),
+            swept_ms: AtomicI64::new(0),
+            resumed: OnceCell::new(),
+        }
     }
 
-    /// Answers one request of the JSON protocol.
+    /// Answers one request of either protocol.
     pub(crate) async fn call(&self, request: Request) -> Response {
-        let result = self.answer(request).await;
+        let (parts, body) = request.into_parts();
+        let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+        let target = target.and_then(|target| target.strip_prefix("AmazonSQS.")).map(str::to_owned);
+        let body = self.admit(&parts, body).await;
+        let Some(operation) = target else { return self.call_query(&parts, body).await };
+        let result = match body {
+            Ok((body, sender)) => self.perform(&operation, &body, &sender).await,
+            Err(error) => Err(error),
+        };
         error::respond(result)
     }
 
-    async fn answer(&self, request: Request) -> Result<Value, Error> {
-        let (parts, body) = request.into_parts();
+    async fn call_query(&self, parts: &Parts, admitted: Result<(Bytes, String), Error>) -> Response {
+        let parsed = admitted.and_then(|(body, sender)| Ok((query::parse(parts, &body)?, sender)));
+        match parsed {
+            Ok((query, sender)) => {
+                let result = self.perform(&query.operation, &query.body, &sender).await;
+                query::respond(&query.operation, result)
+            }
+            Err(error) => query::respond("", Err(error)),
+        }
+    }
+
+    /// The body of a request that is signed by one of our keys, and the key's id.
+    async fn admit(&self, parts: &Parts, body: Body) -> Result<(Bytes, String), Error> {
         let body = body::read(body).await?;
-        let verified = sigv4::verify(&parts, &body, "sqs", &self.keys, OffsetDateTime::now_utc())?;
+        let verified = sigv4::verify(parts, &body, "sqs", &self.keys, OffsetDateTime::now_utc())?;
         let region = &self.context.region;
         if verified.region != *region {
             return Err(sigv4::Error::Scope(format!("the region of this endpoint, '{region}'")).into());
         }
-        let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let operation = target.strip_prefix("AmazonSQS.").unwrap_or_default().to_owned();
         self.sweep_now_and_then();
-        self.perform(&operation, &body, &verified.access_key_id).await
+        // Here and not at the start: there is a runtime now, and nobody could have seen it before.
+        self.resumed.get_or_try_init(|| self.resume_moves()).await?;
+        Ok((body, verified.access_key_id))
     }
 
     async fn perform(&self, operation: &str, body: &[u8], sender: &str) -> Result<Value, Error> {
         match operation {
             "CreateQueue" => answer(self.create_queue(parse(body)?).await),
             "GetQueueUrl" => answer(self.get_queue_url(parse(body)?).await),
+            "ListDeadLetterSourceQueues" => answer(self.list_dead_letter_sources(parse(body)?).await),
             "ListQueues" => answer(self.list_queues(parse(body)?).await),
             "GetQueueAttributes" => answer(self.get_queue_attributes(parse(body)?).await),
             "SetQueueAttributes" => answer(self.set_queue_attributes(parse(body)?).await),
             "DeleteQueue" => answer(self.delete_queue(parse(body)?).await),
             "PurgeQueue" => answer(self.purge_queue(parse(body)?).await),
+            "TagQueue" => answer(self.tag_queue(parse(body)?).await),
+            "UntagQueue" => answer(self.untag_queue(parse(body)?).await),
+            "ListQueueTags" => answer(self.list_queue_tags(parse(body)?).await),
+            "StartMessageMoveTask" => answer(self.start_move(parse(body)?).await),
+            "ListMessageMoveTasks" => answer(self.list_moves(parse(body)?).await),
+            "CancelMessageMoveTask" => answer(self.cancel_move(parse(body)?).await),
             "SendMessage" => answer(self.send_message(parse(body)?, sender).await),
             "SendMessageBatch" => answer(self.send_message_batch(parse(body)?, sender).await),
             "ReceiveMessage" => answer(self.receive_message(parse(body)?).await),

@@ -3,6 +3,8 @@
 //! All writes go through one thread that gathers whatever is waiting into a single transaction
 //! (group commit): many clients share one `fsync`, and nobody is answered before it.
 
+mod columns;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -82,7 +84,8 @@ struct Readers {
 }
 
 impl Store {
-    /// Opens or creates the database at `path` and applies `schema` (idempotent statements).
+    /// Opens or creates the database at `path` and applies `schema` (idempotent statements); columns
+    /// that it has beyond the tables of an older database are added to them.
     /// `held` is kept until the last write is done; the lock of the data directory goes here.
     pub fn open(path: &Path, schema: &str, held: impl Send + 'static) -> Result<Self, StoreError> {
         let connection = Connection::open(path)?;
@@ -94,6 +97,7 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", "ON")?;
         connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(128);
+        columns::add_missing(&connection, schema)?;
         connection.execute_batch(schema)?;
         let (writes, waiting) = mpsc::channel(WAITING);
         thread::Builder::new()

@@ -113,6 +113,25 @@ def test_a_queue_that_does_not_allow_it(s3, sqs, bucket, queue):
     assert code(listen, s3, bucket, rule(arn_of(sqs, queue))) == "InvalidArgument"
 
 
+def test_a_topic_is_told(s3, sns, sqs, bucket, queue, topic):
+    listener = arn_of(sqs, queue)
+    policy = allow("sns.amazonaws.com", listener, topic)
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=listener, Attributes={"RawMessageDelivery": "true"})
+    statement = allow("s3.amazonaws.com", topic, f"arn:aws:s3:::{bucket}").replace("sqs:SendMessage", "sns:Publish")
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=statement)
+    topics = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]}
+    listen(s3, bucket, topics)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    assert records(sqs, queue, 1)[0]["s3"]["object"]["key"] == "k"
+
+
+@moto_differs("a topic whose policy does not let the bucket publish is refused as a destination")
+def test_a_topic_that_does_not_allow_it(s3, bucket, topic):
+    topics = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]}
+    assert code(listen, s3, bucket, topics) == "InvalidArgument"
+
+
 @moto_differs("a queue that does not exist is refused as a destination")
 def test_a_queue_that_does_not_exist(s3, bucket):
     arn = "arn:aws:sqs:us-east-1:000000000000:nobody"

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Deserialize;
 
 use super::{
     Sqs,
     batch::{self, Batch, Outcome},
     error::{Error, kind},
+    groups,
     handle::Handle,
     now_ms,
     queue::{self, Queue},
     queues::Nothing,
-    waiting::Waiting,
+    waiting::{self, Waiting},
 };
 use crate::store::Transaction;
 
@@ -52,16 +53,21 @@ pub(super) struct Change {
 impl Sqs {
     pub(super) async fn delete_message(&self, request: DeleteMessage) -> Result<Nothing, Error> {
         let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
-        let delete = move |tx: &mut Transaction<'_>| delete(tx, &queue::get(tx, &name)?, &request.parameters);
+        let waiting = self.waiting.clone();
+        let delete = move |tx: &mut Transaction<'_>| {
+            let queue = queue::get(tx, &name)?;
+            delete(tx, &queue, &waiting, &request.parameters)
+        };
         self.context.store.write(delete).await
     }
 
     pub(super) async fn delete_message_batch(&self, request: Batch<Deletion>) -> Result<Outcome<Nothing>, Error> {
         let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
         let entries: Vec<_> = batch::check(request.entries)?.into_iter().map(|entry| (entry.id, entry.rest)).collect();
+        let waiting = self.waiting.clone();
         let delete = move |tx: &mut Transaction<'_>| {
             let queue = queue::get(tx, &name)?;
-            batch::each(entries, |entry| delete(tx, &queue, &entry))
+            batch::each(entries, |entry| delete(tx, &queue, &waiting, &entry))
         };
         self.context.store.write(delete).await
     }
@@ -90,14 +96,42 @@ impl Sqs {
 
 /// With a handle that is not the newest, the request succeeds and the message stays; deleting
 /// twice is fine (SQS API, DeleteMessage).
-fn delete(connection: &Connection, queue: &Queue, deletion: &Deletion) -> Result<Nothing, Error> {
-    let handle = parse(queue, deletion.receipt_handle.as_deref())?;
-    connection.prepare_cached("DELETE FROM sqs_messages WHERE id = ?1 AND queue = ?2 AND receives = ?3")?.execute([
-        handle.message,
-        handle.queue,
-        handle.receives,
-    ])?;
+fn delete(
+    tx: &mut Transaction<'_>,
+    queue: &Queue,
+    waiting: &Arc<Waiting>,
+    deletion: &Deletion,
+) -> Result<Nothing, Error> {
+    let text = deletion.receipt_handle.as_deref();
+    let handle = parse(queue, text)?;
+    if queue.is_fifo() {
+        check_in_time(tx, &handle, text.unwrap_or_default())?;
+    }
+    let group: Option<Option<String>> = tx
+        .prepare_cached(
+            "DELETE FROM sqs_messages WHERE id = ?1 AND queue = ?2 AND receives = ?3 RETURNING message_group",
+        )?
+        .query_row([handle.message, handle.queue, handle.receives], |row| row.get(0))
+        .optional()?;
+    if let Some(group) = group.flatten().filter(|_| queue.is_fifo()) {
+        let due_ms = groups::refresh(tx, queue.id, &group)?;
+        due_ms.into_iter().for_each(|due_ms| waiting::wake(tx, waiting, &queue.name, due_ms, now_ms()));
+    }
     Ok(Nothing {})
+}
+
+/// In a FIFO queue a handle is good for as long as its message is hidden: after that, the message may
+/// have been handed out again (SQS API, DeleteMessage).
+fn check_in_time(connection: &Connection, handle: &Handle, text: &str) -> Result<(), Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT receives, visible_ms FROM sqs_messages WHERE id = ?1 AND queue = ?2")?;
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+    match statement.query_row([handle.message, handle.queue], read).optional()? {
+        Some((receives, visible_ms)) if receives != handle.receives || visible_ms <= now_ms() => {
+            Err(Error::parameter("ReceiptHandle", text, "The receipt handle has expired."))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn change(tx: &mut Transaction<'_>, queue: &Queue, waiting: &Arc<Waiting>, change: &Change) -> Result<Nothing, Error> {
@@ -106,12 +140,13 @@ fn change(tx: &mut Transaction<'_>, queue: &Queue, waiting: &Arc<Waiting>, chang
         return Err(Error::parameter("VisibilityTimeout", timeout, "Must be between 0 and 43200."));
     }
     let handle = parse(queue, change.receipt_handle.as_deref())?;
-    let (visible_ms, received_ms) = tx
+    let (visible_ms, received_ms, group) = tx
         .prepare_cached(
-            "SELECT visible_ms, received_ms FROM sqs_messages WHERE id = ?1 AND queue = ?2 AND receives = ?3",
+            "SELECT visible_ms, received_ms, message_group FROM sqs_messages
+             WHERE id = ?1 AND queue = ?2 AND receives = ?3",
         )?
         .query_row([handle.message, handle.queue, handle.receives], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<String>>(2)?))
         })
         .optional()?
         .ok_or_else(|| {
@@ -129,11 +164,11 @@ fn change(tx: &mut Transaction<'_>, queue: &Queue, waiting: &Arc<Waiting>, chang
     }
     tx.prepare_cached("UPDATE sqs_messages SET visible_ms = ?2 WHERE id = ?1")?
         .execute(params![handle.message, due_ms])?;
-    let (waiting, name) = (waiting.clone(), queue.name.clone());
-    tx.after_commit(move || match timeout {
-        0 => waiting.visible(&name, 1),
-        _ => waiting.visible_at(&name, due_ms, now),
-    });
+    let due_ms = match group.filter(|_| queue.is_fifo()) {
+        Some(group) => groups::refresh(tx, queue.id, &group)?.unwrap_or(due_ms),
+        None => due_ms,
+    };
+    waiting::wake(tx, waiting, &queue.name, due_ms, now);
     Ok(Nothing {})
 }
 

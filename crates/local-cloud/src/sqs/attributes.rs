@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
     error::{Error, kind},
+    fifo::{Fifo, FifoChanges},
     policy,
+    redrive::{Redrive, RedriveAllow},
 };
 
 /// The largest message there is: 1 MiB since August 2025 (SQS developer guide, "Quotas").
@@ -23,17 +24,11 @@ pub(crate) struct Settings {
     pub(crate) largest: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) redrive: Option<Redrive>,
-}
-
-/// Where messages go that were received too often.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Redrive {
-    /// The ARN of the dead-letter queue.
-    #[serde(rename = "deadLetterTargetArn")]
-    pub(crate) target: String,
-    /// How often a message is handed out before it goes there.
-    #[serde(rename = "maxReceiveCount")]
-    pub(crate) most_receives: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redrive_allow: Option<RedriveAllow>,
+    /// There for a FIFO queue, and for no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fifo: Option<Fifo>,
 }
 
 /// Changes to a queue, checked. `Some(None)` takes a thing away.
@@ -41,7 +36,9 @@ pub(crate) struct Redrive {
 pub(crate) struct Changes {
     numbers: Vec<(Number, i64)>,
     pub(crate) redrive: Option<Option<Redrive>>,
+    redrive_allow: Option<Option<RedriveAllow>>,
     pub(crate) policy: Option<Option<String>>,
+    fifo: FifoChanges,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +53,16 @@ enum Number {
 impl Default for Settings {
     /// The defaults of the SQS API, CreateQueue.
     fn default() -> Self {
-        let retention = 4 * 24 * 3600;
-        Self { visibility_timeout: 30, retention, delay: 0, wait: 0, largest: LARGEST_MESSAGE, redrive: None }
+        Self {
+            visibility_timeout: 30,
+            retention: 4 * 24 * 3600,
+            delay: 0,
+            wait: 0,
+            largest: LARGEST_MESSAGE,
+            redrive: None,
+            redrive_allow: None,
+            fifo: None,
+        }
     }
 }
 
@@ -72,15 +77,28 @@ impl Settings {
         }
     }
 
-    /// The settings after the changes.
-    pub(crate) fn with(mut self, changes: &Changes) -> Self {
+    /// Those of a new queue: the defaults for its kind, changed.
+    pub(crate) fn new(changes: &Changes) -> Result<Self, Error> {
+        let fifo = changes.make_fifo().then(Fifo::default);
+        Self { fifo, ..Self::default() }.with(changes)
+    }
+
+    /// The settings after the changes, if they go together.
+    pub(crate) fn with(mut self, changes: &Changes) -> Result<Self, Error> {
         for (number, value) in &changes.numbers {
             *self.number(*number) = *value;
         }
         if let Some(redrive) = &changes.redrive {
             self.redrive.clone_from(redrive);
         }
-        self
+        if let Some(redrive_allow) = &changes.redrive_allow {
+            self.redrive_allow.clone_from(redrive_allow);
+        }
+        match &mut self.fifo {
+            Some(fifo) => *fifo = fifo.with(&changes.fifo)?,
+            None => changes.fifo.check_standard()?,
+        }
+        Ok(self)
     }
 
     /// Name and value of those that `GetQueueAttributes` shows.
@@ -95,6 +113,10 @@ impl Settings {
         if let Some(redrive) = self.redrive.as_ref().and_then(|redrive| serde_json::to_string(redrive).ok()) {
             shown.push(("RedrivePolicy", redrive));
         }
+        if let Some(allow) = self.redrive_allow.as_ref().and_then(|allow| serde_json::to_string(allow).ok()) {
+            shown.push(("RedriveAllowPolicy", allow));
+        }
+        shown.extend(self.fifo.iter().flat_map(Fifo::shown));
         shown
     }
 }
@@ -110,17 +132,29 @@ impl Changes {
                 "DelaySeconds" => changes.push(Number::Delay, name, value, 0, 900)?,
                 "ReceiveMessageWaitTimeSeconds" => changes.push(Number::Wait, name, value, 0, 20)?,
                 "MaximumMessageSize" => changes.push(Number::Largest, name, value, 1024, LARGEST_MESSAGE)?,
-                "RedrivePolicy" => changes.redrive = Some(redrive(value)?),
+                "RedrivePolicy" => changes.redrive = Some(Redrive::parse(value)?),
+                "RedriveAllowPolicy" => changes.redrive_allow = Some(RedriveAllow::parse(value)?),
                 "Policy" => changes.policy = Some(queue_policy(value)?),
-                "FifoQueue" | "ContentBasedDeduplication" | "DeduplicationScope" | "FifoThroughputLimit" => {
-                    return Err(Error::client(kind::UNSUPPORTED, "FIFO queues are not available here."));
+                "KmsMasterKeyId" if value.is_empty() => {}
+                "SqsManagedSseEnabled" if value == "false" => {}
+                "KmsMasterKeyId" | "KmsDataKeyReusePeriodSeconds" | "SqsManagedSseEnabled" => {
+                    let message = format!("{name}: messages are not encrypted at rest here.");
+                    return Err(Error::client(kind::UNSUPPORTED, message));
                 }
-                other => {
-                    return Err(Error::client(kind::INVALID_ATTRIBUTE_NAME, format!("Unknown Attribute {other}.")));
-                }
+                other => changes.fifo.read(other, value).unwrap_or_else(|| Err(unknown(other)))?,
             }
         }
         Ok(changes)
+    }
+
+    /// Whether a queue made with them is a FIFO queue.
+    pub(crate) fn make_fifo(&self) -> bool {
+        self.fifo.declared == Some(true)
+    }
+
+    /// Whether `DelaySeconds` is among them.
+    pub(crate) fn sets_delay(&self) -> bool {
+        self.numbers.iter().any(|(number, _)| *number == Number::Delay)
     }
 
     fn push(&mut self, number: Number, name: &str, text: &str, least: i64, most: i64) -> Result<(), Error> {
@@ -132,24 +166,12 @@ impl Changes {
     }
 }
 
-fn invalid(name: &str, reason: &str) -> Error {
+pub(super) fn invalid(name: &str, reason: &str) -> Error {
     Error::client(kind::INVALID_ATTRIBUTE_VALUE, format!("Invalid value for the parameter {name}. {reason}"))
 }
 
-fn redrive(text: &str) -> Result<Option<Redrive>, Error> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let wrong = |reason: &str| invalid("RedrivePolicy", reason);
-    let value: Value = serde_json::from_str(text).map_err(|_| wrong("It is not JSON."))?;
-    let target = value["deadLetterTargetArn"].as_str().ok_or(wrong("It lacks deadLetterTargetArn."))?;
-    // Both 5 and "5" are in use.
-    let count = &value["maxReceiveCount"];
-    let count = count.as_i64().or_else(|| count.as_str()?.parse().ok());
-    match count {
-        Some(most_receives @ 1..=1000) => Ok(Some(Redrive { target: target.to_owned(), most_receives })),
-        _ => Err(wrong("maxReceiveCount must be a number from 1 to 1000.")),
-    }
+fn unknown(name: &str) -> Error {
+    Error::client(kind::INVALID_ATTRIBUTE_NAME, format!("Unknown Attribute {name}."))
 }
 
 fn queue_policy(text: &str) -> Result<Option<String>, Error> {
@@ -188,21 +210,20 @@ mod tests {
             }
         }
         assert!(parse("Other", "1").is_err());
-        assert!(parse("FifoQueue", "true").is_err());
+        assert!(parse("SqsManagedSseEnabled", "false").is_ok());
+        assert!(parse("SqsManagedSseEnabled", "true").is_err());
     }
 
     #[test]
-    fn a_redrive_policy_is_read_in_both_spellings_and_taken_away() {
-        let expected = Redrive { target: "arn:x".into(), most_receives: 5 };
-        for text in [
-            r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":5}"#,
-            r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":"5"}"#,
-        ] {
-            assert_eq!(parse("RedrivePolicy", text).unwrap().redrive, Some(Some(expected.clone())));
+    fn a_queue_is_of_one_kind_for_good() {
+        let fifo = parse("FifoQueue", "true").unwrap();
+        let settings = Settings::new(&fifo).unwrap();
+        assert!(settings.fifo.is_some());
+        assert_eq!(settings.clone().with(&fifo).unwrap(), settings);
+        assert!(Settings::default().with(&fifo).is_err());
+        for (name, value) in [("FifoQueue", "false"), ("ContentBasedDeduplication", "false")] {
+            assert!(Settings::new(&parse(name, value).unwrap()).is_err(), "{name}");
         }
-        assert_eq!(parse("RedrivePolicy", "").unwrap().redrive, Some(None));
-        for bad in ["x", "{}", r#"{"deadLetterTargetArn":"arn:x","maxReceiveCount":0}"#, r#"{"maxReceiveCount":5}"#] {
-            assert!(parse("RedrivePolicy", bad).is_err(), "{bad}");
-        }
+        assert!(settings.with(&parse("FifoQueue", "false").unwrap()).is_err());
     }
 }

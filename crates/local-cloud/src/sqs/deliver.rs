@@ -9,7 +9,7 @@ use super::{
     now_ms,
     policy::{self, Access},
     queue::{self, NewMessage},
-    queues,
+    queues, send,
 };
 use crate::store::Transaction;
 
@@ -54,6 +54,10 @@ impl Sqs {
         if !policy::allows(queues::policy(tx, name)?.as_deref(), &access) {
             return Ok(Err(Refusal::NotAllowed));
         }
+        if queue.is_fifo() {
+            let reason = "a FIFO queue takes no message without a group";
+            return Ok(Err(Refusal::NotAcceptable(reason.to_owned())));
+        }
         if let Err(error) = check(outgoing, queue.settings.largest) {
             return Ok(Err(Refusal::NotAcceptable(error.to_string())));
         }
@@ -69,15 +73,12 @@ impl Sqs {
             trace: None,
             attributes: attributes.as_deref(),
             body: outgoing.body,
+            group: None,
+            deduplication: None,
             sent_ms,
             visible_ms,
         };
-        queue::insert(tx, queue.id, &message)?;
-        let waiting = self.waiting.clone();
-        tx.after_commit(move || match visible_ms {
-            due_ms if due_ms > sent_ms => waiting.visible_at(&queue.name, due_ms, sent_ms),
-            _ => waiting.visible(&queue.name, 1),
-        });
+        send::enqueue(tx, &queue, &self.waiting, &message)?;
         Ok(Ok(()))
     }
 }

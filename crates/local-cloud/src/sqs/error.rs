@@ -1,4 +1,4 @@
-//! Errors as the JSON protocol of SQS carries them.
+//! Errors of the SQS API reference, and how the JSON protocol carries them.
 
 use axum::{
     Json,
@@ -45,16 +45,22 @@ pub(crate) mod kind {
         own("com.amazonaws.sqs#ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid", 404);
     pub(crate) const INVALID_PARAMETER: Kind =
         own("com.amazonaws.sqs#InvalidParameterValue", "InvalidParameterValue", 400);
+    pub(crate) const MISSING_ACTION: Kind = own("com.amazon.coral.service#MissingAction", "MissingAction", 400);
     pub(crate) const MISSING_PARAMETER: Kind = own("com.amazonaws.sqs#MissingParameter", "MissingParameter", 400);
     pub(crate) const NOT_IN_FLIGHT: Kind =
         own("com.amazonaws.sqs#MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight", 400);
     pub(crate) const QUEUE_NAME_EXISTS: Kind = own("com.amazonaws.sqs#QueueNameExists", "QueueAlreadyExists", 400);
     pub(crate) const NO_SUCH_QUEUE: Kind =
         own("com.amazonaws.sqs#QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", 400);
+    pub(crate) const OVER_LIMIT: Kind = own("com.amazonaws.sqs#OverLimit", "OverLimit", 403);
+    pub(crate) const PURGE_IN_PROGRESS: Kind =
+        own("com.amazonaws.sqs#PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress", 403);
     pub(crate) const REQUEST_TOO_LARGE: Kind =
         own("com.amazon.coral.service#RequestEntityTooLargeException", "RequestEntityTooLarge", 413);
     pub(crate) const REQUEST_TIMEOUT: Kind =
         own("com.amazon.coral.service#RequestTimeoutException", "RequestTimeout", 408);
+    pub(crate) const RESOURCE_NOT_FOUND: Kind =
+        own("com.amazonaws.sqs#ResourceNotFoundException", "ResourceNotFoundException", 404);
     pub(crate) const SERIALIZATION: Kind =
         own("com.amazon.coral.service#SerializationException", "MalformedInput", 400);
     pub(crate) const TOO_MANY_ENTRIES: Kind = own(
@@ -126,26 +132,52 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// The answer over HTTP; a failure of ours is logged here, once.
+/// What a client is told of an error, in either protocol.
+pub(crate) struct Failure {
+    shape: String,
+    pub(crate) code: &'static str,
+    pub(crate) status: StatusCode,
+    /// `Sender` or `Receiver`.
+    pub(crate) fault: &'static str,
+    pub(crate) message: String,
+}
+
+impl Error {
+    /// For the answer; a failure of ours is logged here, once.
+    pub(crate) fn failure(&self) -> Failure {
+        let sender = |shape: String, code, status| Failure {
+            shape,
+            code,
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            fault: "Sender",
+            message: self.to_string(),
+        };
+        match self {
+            Self::Client { kind, .. } => sender(kind.shape.to_owned(), kind.code, kind.status),
+            Self::Signature(error) => {
+                sender(format!("com.amazon.coral.service#{}", error.json_code()), error.code(), error.status())
+            }
+            Self::Store(_) | Self::Internal(_) => {
+                tracing::error!(error = self as &dyn std::error::Error, "SQS could not do what was asked");
+                Failure {
+                    shape: "com.amazon.coral.service#InternalFailure".to_owned(),
+                    code: "InternalFailure",
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
+                    fault: "Receiver",
+                    message: "The request could not be done; try again.".to_owned(),
+                }
+            }
+        }
+    }
+}
+
+/// The answer over HTTP in the JSON protocol.
 pub(crate) fn respond(result: Result<Value, Error>) -> Response {
     let error = match result {
         Ok(value) => return json_response(StatusCode::OK, &value, None),
         Err(error) => error,
     };
-    let (shape, code, status, fault) = match &error {
-        Error::Client { kind, .. } => (kind.shape.to_owned(), kind.code, kind.status, "Sender"),
-        Error::Signature(error) => {
-            let shape = format!("com.amazon.coral.service#{}", error.json_code());
-            (shape, error.code(), error.status(), "Sender")
-        }
-        Error::Store(_) | Error::Internal(_) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "SQS could not do what was asked");
-            ("com.amazon.coral.service#InternalFailure".to_owned(), "InternalFailure", 500, "Receiver")
-        }
-    };
-    let is_ours = fault == "Receiver";
-    let message = if is_ours { "The request could not be done; try again.".to_owned() } else { error.to_string() };
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let Failure { shape, code, status, fault, message } = error.failure();
     json_response(status, &json!({ "__type": shape, "message": message }), Some(format!("{code};{fault}")))
 }
 

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{
     attributes::Settings,
     error::{Error, kind},
+    fifo,
 };
 use crate::Context;
 
@@ -14,6 +15,12 @@ pub(crate) struct Queue {
     pub(crate) id: i64,
     pub(crate) name: String,
     pub(crate) settings: Settings,
+}
+
+impl Queue {
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.settings.fifo.is_some()
+    }
 }
 
 pub(crate) fn find(connection: &Connection, name: &str) -> Result<Option<Queue>, Error> {
@@ -36,14 +43,18 @@ pub(crate) struct NewMessage<'a> {
     /// JSON of the attributes.
     pub(crate) attributes: Option<&'a str>,
     pub(crate) body: &'a str,
+    pub(crate) group: Option<&'a str>,
+    pub(crate) deduplication: Option<&'a str>,
     pub(crate) sent_ms: i64,
     pub(crate) visible_ms: i64,
 }
 
-pub(crate) fn insert(connection: &Connection, queue: i64, message: &NewMessage<'_>) -> Result<(), Error> {
+/// Stores a message and gives back its id.
+pub(crate) fn insert(connection: &Connection, queue: i64, message: &NewMessage<'_>) -> Result<i64, Error> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO sqs_messages (queue, visible_ms, sent_ms, message_id, sender, trace, attributes, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO sqs_messages
+             (queue, visible_ms, sent_ms, message_id, sender, trace, attributes, body, message_group, deduplication)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     statement.execute(params![
         queue,
@@ -54,21 +65,28 @@ pub(crate) fn insert(connection: &Connection, queue: i64, message: &NewMessage<'
         message.trace,
         message.attributes,
         message.body,
+        message.group,
+        message.deduplication,
     ])?;
-    Ok(())
+    Ok(connection.last_insert_rowid())
 }
 
-/// 1 to 80 letters, digits, `-` and `_` (SQS API, CreateQueue).
-pub(crate) fn check_name(name: &str) -> Result<(), Error> {
-    if name.ends_with(".fifo") {
-        return Err(Error::client(kind::UNSUPPORTED, "FIFO queues are not available here."));
-    }
+/// 1 to 80 letters, digits, `-` and `_`; those of FIFO queues, and no others, end in `.fifo`, which
+/// counts (SQS API, CreateQueue).
+pub(crate) fn check_name(name: &str, is_fifo: bool) -> Result<(), Error> {
+    let stem = if is_fifo { name.strip_suffix(fifo::SUFFIX).unwrap_or_default() } else { name };
     let is_good = (1..=80).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        && !stem.is_empty()
+        && stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if is_good {
         return Ok(());
     }
-    let message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
+    let message = if is_fifo {
+        "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with \
+         .fifo suffix and be 1 to 80 in length."
+    } else {
+        "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+    };
     Err(Error::client(kind::INVALID_PARAMETER, message))
 }
 

@@ -8,13 +8,16 @@ use serde::{Deserialize, Serialize};
 use super::{
     Sqs,
     attributes::{Changes, Settings},
+    dead_letters, deduplication,
     error::{Error, kind},
-    now_ms, queue,
+    groups, moves, now_ms, queue, tags,
 };
 use crate::{Context, store::Transaction};
 
-/// The longest page of `ListQueues`.
-const LONGEST_PAGE: i64 = 1000;
+/// The longest page of queues (SQS API, ListQueues and ListDeadLetterSourceQueues).
+pub(super) const LONGEST_PAGE: i64 = 1000;
+/// How long after a purge there is no other (SQS API, PurgeQueue).
+const PURGE_EVERY_MS: i64 = 60_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -22,7 +25,7 @@ pub(super) struct CreateQueue {
     queue_name: Option<String>,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
-    #[serde(default, rename = "tags")]
+    #[serde(default, rename = "tags", alias = "Tags")]
     tags: BTreeMap<String, String>,
 }
 
@@ -86,6 +89,9 @@ pub(super) struct NamedQueue {
     queue_url: Option<String>,
 }
 
+/// Attributes that can be asked for and need not be there.
+const OPTIONAL: [&str; 4] = ["All", "Policy", "RedrivePolicy", "RedriveAllowPolicy"];
+
 /// An answer without content.
 #[derive(Serialize)]
 pub(super) struct Nothing {}
@@ -93,8 +99,9 @@ pub(super) struct Nothing {}
 impl Sqs {
     pub(super) async fn create_queue(&self, request: CreateQueue) -> Result<QueueUrl, Error> {
         let name = request.queue_name.ok_or_else(|| Error::missing("QueueName"))?;
-        queue::check_name(&name)?;
         let changes = Changes::parse(&request.attributes)?;
+        queue::check_name(&name, changes.make_fifo())?;
+        tags::check(&request.tags)?;
         let tags = serde_json::to_string(&request.tags).map_err(|error| Error::Internal(error.to_string()))?;
         let queue_url = self.context.queue_url(&name);
         let context = self.context.clone();
@@ -114,10 +121,7 @@ impl Sqs {
     }
 
     pub(super) async fn list_queues(&self, request: ListQueues) -> Result<QueueList, Error> {
-        let limit = request.max_results.unwrap_or(LONGEST_PAGE);
-        if !(1..=LONGEST_PAGE).contains(&limit) {
-            return Err(Error::parameter("MaxResults", limit, "Must be between 1 and 1000, if provided."));
-        }
+        let limit = page_size(request.max_results, LONGEST_PAGE)?;
         let after = request.next_token.unwrap_or_default();
         let prefix = request.queue_name_prefix.unwrap_or_default();
         let mut names =
@@ -136,7 +140,7 @@ impl Sqs {
         let arn = self.context.queue_arn(&name);
         let mut all = self.context.store.read(move |connection| attributes(connection, &name)).await?;
         all.insert("QueueArn", arn);
-        let is_known = |name: &str| all.contains_key(name) || matches!(name, "All" | "Policy" | "RedrivePolicy");
+        let is_known = |name: &str| all.contains_key(name) || OPTIONAL.contains(&name);
         if let Some(unknown) = request.attribute_names.iter().find(|name| !is_known(name)) {
             return Err(Error::client(kind::INVALID_ATTRIBUTE_NAME, format!("Unknown Attribute {unknown}.")));
         }
@@ -157,12 +161,17 @@ impl Sqs {
 
     pub(super) async fn delete_queue(&self, request: NamedQueue) -> Result<Nothing, Error> {
         let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
-        let waiting = self.waiting.clone();
+        let (waiting, in_flight) = (self.waiting.clone(), self.in_flight.clone());
         let delete = move |tx: &mut Transaction<'_>| {
             let queue = queue::get(tx, &name)?;
-            tx.execute("DELETE FROM sqs_messages WHERE queue = ?1", [queue.id])?;
+            empty(tx, queue.id)?;
+            deduplication::forget(tx, queue.id)?;
+            moves::forget(tx, &name)?;
             tx.execute("DELETE FROM sqs_queues WHERE id = ?1", [queue.id])?;
-            tx.after_commit(move || waiting.gone(&name));
+            tx.after_commit(move || {
+                waiting.gone(&name);
+                in_flight.forget(queue.id);
+            });
             Ok::<_, Error>(())
         };
         self.context.store.write(delete).await?;
@@ -171,61 +180,82 @@ impl Sqs {
 
     pub(super) async fn purge_queue(&self, request: NamedQueue) -> Result<Nothing, Error> {
         let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
-        let purge = move |tx: &mut Transaction<'_>| {
-            let queue = queue::get(tx, &name)?;
-            tx.execute("DELETE FROM sqs_messages WHERE queue = ?1", [queue.id])?;
-            Ok::<_, Error>(())
-        };
-        self.context.store.write(purge).await?;
+        self.context.store.write(move |tx| purge(tx, &name, now_ms())).await?;
         Ok(Nothing {})
     }
 }
 
+/// The page size that was asked for, or the largest.
+pub(super) fn page_size(asked: Option<i64>, largest: i64) -> Result<i64, Error> {
+    match asked {
+        None => Ok(largest),
+        Some(size) if (1..=largest).contains(&size) => Ok(size),
+        Some(size) => {
+            let reason = format!("Must be between 1 and {largest}, if provided.");
+            Err(Error::parameter("MaxResults", size, &reason))
+        }
+    }
+}
+
+fn purge(connection: &Connection, name: &str, now: i64) -> Result<(), Error> {
+    let queue = queue::get(connection, name)?;
+    let marked = connection.execute(
+        "UPDATE sqs_queues SET purged_ms = ?2 WHERE id = ?1 AND purged_ms NOT BETWEEN ?2 - ?3 + 1 AND ?2",
+        [queue.id, now, PURGE_EVERY_MS],
+    )?;
+    if marked == 0 {
+        let message = format!("Only one PurgeQueue operation on {name} is allowed every 60 seconds.");
+        return Err(Error::client(kind::PURGE_IN_PROGRESS, message));
+    }
+    empty(connection, queue.id)
+}
+
+/// Removes all messages. What was sent just before is still known as sent.
+fn empty(connection: &Connection, queue: i64) -> Result<(), Error> {
+    connection.execute("DELETE FROM sqs_messages WHERE queue = ?1", [queue])?;
+    groups::forget(connection, queue)
+}
+
 /// A queue that is there already is fine when it has all the attributes that were given.
 fn create(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes, tags: &str) -> Result<(), Error> {
+    let settings = Settings::new(changes)?;
     if let Some(existing) = queue::find(tx, name)? {
         let is_same_policy = match &changes.policy {
             Some(given) => *given == policy(tx, name)?,
             None => true,
         };
-        if is_same_policy && existing.settings.clone().with(changes) == existing.settings {
+        if is_same_policy && existing.settings.clone().with(changes)? == existing.settings {
             return Ok(());
         }
         let message = "A queue already exists with the same name and a different value for one of its attributes.";
         return Err(Error::client(kind::QUEUE_NAME_EXISTS, message));
     }
-    check_redrive(tx, context, name, changes)?;
-    let settings = to_json(&Settings::default().with(changes))?;
+    dead_letters::check(tx, context, name, &settings)?;
     tx.execute(
         "INSERT INTO sqs_queues (name, settings, policy, tags, created_ms, modified_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-        params![name, settings, changes.policy.clone().flatten(), tags, now_ms()],
+        params![name, to_json(&settings)?, changes.policy.clone().flatten(), tags, now_ms()],
     )?;
     Ok(())
 }
 
 fn set(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes) -> Result<(), Error> {
     let queue = queue::get(tx, name)?;
-    check_redrive(tx, context, name, changes)?;
-    let settings = to_json(&queue.settings.with(changes))?;
+    let is_fifo = queue.is_fifo();
+    let settings = queue.settings.with(changes)?;
+    if changes.redrive.is_some() {
+        dead_letters::check(tx, context, name, &settings)?;
+    }
     tx.execute(
         "UPDATE sqs_queues SET settings = ?2, modified_ms = ?3 WHERE id = ?1",
-        params![queue.id, settings, now_ms()],
+        params![queue.id, to_json(&settings)?, now_ms()],
     )?;
     if let Some(policy) = &changes.policy {
         tx.execute("UPDATE sqs_queues SET policy = ?2 WHERE id = ?1", params![queue.id, policy])?;
     }
+    if is_fifo && changes.sets_delay() {
+        groups::delay(tx, queue.id, settings.delay * 1000)?;
+    }
     Ok(())
-}
-
-/// The dead-letter queue must be there, and be another one: a queue that moves to itself never ends.
-fn check_redrive(tx: &Transaction<'_>, context: &Context, own: &str, changes: &Changes) -> Result<(), Error> {
-    let Some(Some(redrive)) = &changes.redrive else { return Ok(()) };
-    let reason = match context.queue_name_in_arn(&redrive.target) {
-        Some(name) if name == own => "A queue cannot be its own dead letter target.",
-        Some(name) if queue::find(tx, name)?.is_some() => return Ok(()),
-        _ => "Dead letter target does not exist.",
-    };
-    Err(Error::parameter("RedrivePolicy", &redrive.target, reason))
 }
 
 fn to_json(settings: &Settings) -> Result<String, Error> {

@@ -7,11 +7,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Sqs,
-    error::Error,
+    error::{Error, kind},
+    fifo,
     handle::Handle,
     message::{self, Attributes},
     now_ms,
-    take::{Attempt, Found, Stored},
+    queue::Queue,
+    take::{Attempt, Found, Stored, Surroundings},
     waiting::{Bell, PassOn},
 };
 
@@ -28,6 +30,7 @@ pub(super) struct ReceiveMessage {
     message_system_attribute_names: Vec<String>,
     #[serde(default)]
     message_attribute_names: Vec<String>,
+    receive_request_attempt_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -60,8 +63,8 @@ impl Sqs {
         let most = request.max_number_of_messages.and_then(|most| usize::try_from(most).ok()).unwrap_or(1);
         let attempt = Arc::new(Attempt { queue, most, timeout: request.visibility_timeout });
         let found = self.poll(&attempt, request.wait_time_seconds).await?;
-        let queue = found.queue.id;
-        let messages = found.rows.into_iter().map(|row| message(queue, row, &request)).collect::<Result<_, _>>()?;
+        let message = |row| self.message(&found.queue, row, &request);
+        let messages = found.rows.into_iter().map(message).collect::<Result<_, _>>()?;
         Ok(Received { messages })
     }
 
@@ -78,6 +81,10 @@ impl Sqs {
             pass_on.done();
             let wait = wait.unwrap_or(found.queue.settings.wait);
             let deadline = started + Duration::from_secs(wait.unsigned_abs());
+            if found.is_full && wait == 0 && !found.queue.is_fifo() {
+                // A long poll, and any of a FIFO queue, gets nothing instead (SQS API, ReceiveMessage).
+                return Err(Error::client(kind::OVER_LIMIT, "Too many messages in flight."));
+            }
             if !found.rows.is_empty() || Instant::now() >= deadline {
                 return Ok(found);
             }
@@ -91,8 +98,62 @@ impl Sqs {
     }
 
     async fn look(&self, attempt: Arc<Attempt>, bell: Arc<Bell>) -> Result<Found, Error> {
-        let (context, waiting) = (self.context.clone(), self.waiting.clone());
-        self.context.store.write(move |tx| attempt.run(tx, &context, &waiting, bell)).await
+        let surroundings = Surroundings {
+            context: self.context.clone(),
+            waiting: self.waiting.clone(),
+            in_flight: self.in_flight.clone(),
+        };
+        self.context.store.write(move |tx| attempt.run(tx, &surroundings, bell)).await
+    }
+
+    /// The answer for one message, made outside of the store.
+    fn message(&self, queue: &Queue, row: Stored, request: &ReceiveMessage) -> Result<Message, Error> {
+        let handle = Handle { queue: queue.id, message: row.id, receives: row.receives };
+        let attributes: Attributes = match &row.attributes {
+            Some(text) => serde_json::from_str(text).map_err(|error| Error::Internal(error.to_string()))?,
+            None => Attributes::new(),
+        };
+        let is_asked = |name: &String| request.message_attribute_names.iter().any(|asked| matches(asked, name));
+        let message_attributes: Attributes = attributes.into_iter().filter(|(name, _)| is_asked(name)).collect();
+        Ok(Message {
+            receipt_handle: handle.encode(),
+            body_md5: message::body_md5(&row.body),
+            attributes: self.system_attributes(queue, &row, request),
+            message_id: row.message_id,
+            body: row.body,
+            attributes_md5: message::attributes_md5(&message_attributes),
+            message_attributes,
+        })
+    }
+
+    /// Those that were asked for.
+    fn system_attributes(
+        &self,
+        queue: &Queue,
+        row: &Stored,
+        request: &ReceiveMessage,
+    ) -> BTreeMap<&'static str, String> {
+        let mut all = BTreeMap::from([
+            ("ApproximateFirstReceiveTimestamp", row.first_received_ms.to_string()),
+            ("ApproximateReceiveCount", row.receives.to_string()),
+            ("SenderId", row.sender.clone()),
+            ("SentTimestamp", row.sent_ms.to_string()),
+        ]);
+        let origin = row.origin.as_ref().map(|name| self.context.queue_arn(name));
+        let sequence = queue.is_fifo().then(|| fifo::sequence(row.id));
+        for (name, value) in [
+            ("AWSTraceHeader", row.trace.clone()),
+            ("DeadLetterQueueSourceArn", origin),
+            ("MessageDeduplicationId", row.deduplication.clone()),
+            ("MessageGroupId", row.group.clone()),
+            ("SequenceNumber", sequence),
+        ] {
+            all.extend(value.map(|value| (name, value)));
+        }
+        let asked = request.message_system_attribute_names.iter().chain(&request.attribute_names);
+        let asked: Vec<&str> = asked.map(String::as_str).collect();
+        all.retain(|name, _| asked.contains(&"All") || asked.contains(name));
+        all
     }
 }
 
@@ -105,43 +166,9 @@ fn check(request: &ReceiveMessage) -> Result<(), Error> {
     };
     within("MaxNumberOfMessages", request.max_number_of_messages, 1, 10)?;
     within("VisibilityTimeout", request.visibility_timeout, 0, 43_200)?;
-    within("WaitTimeSeconds", request.wait_time_seconds, 0, 20)
-}
-
-/// The answer for one message, made outside of the store.
-fn message(queue: i64, row: Stored, request: &ReceiveMessage) -> Result<Message, Error> {
-    let handle = Handle { queue, message: row.id, receives: row.receives };
-    let attributes: Attributes = match &row.attributes {
-        Some(text) => serde_json::from_str(text).map_err(|error| Error::Internal(error.to_string()))?,
-        None => Attributes::new(),
-    };
-    let is_asked = |name: &String| request.message_attribute_names.iter().any(|asked| matches(asked, name));
-    let message_attributes: Attributes = attributes.into_iter().filter(|(name, _)| is_asked(name)).collect();
-    Ok(Message {
-        receipt_handle: handle.encode(),
-        body_md5: message::body_md5(&row.body),
-        attributes: system_attributes(&row, request),
-        message_id: row.message_id,
-        body: row.body,
-        attributes_md5: message::attributes_md5(&message_attributes),
-        message_attributes,
-    })
-}
-
-fn system_attributes(row: &Stored, request: &ReceiveMessage) -> BTreeMap<&'static str, String> {
-    let mut all = BTreeMap::from([
-        ("ApproximateFirstReceiveTimestamp", row.first_received_ms.to_string()),
-        ("ApproximateReceiveCount", row.receives.to_string()),
-        ("SenderId", row.sender.clone()),
-        ("SentTimestamp", row.sent_ms.to_string()),
-    ]);
-    if let Some(trace) = &row.trace {
-        all.insert("AWSTraceHeader", trace.clone());
-    }
-    let asked = request.message_system_attribute_names.iter().chain(&request.attribute_names);
-    let asked: Vec<&str> = asked.map(String::as_str).collect();
-    all.retain(|name, _| asked.contains(&"All") || asked.contains(name));
-    all
+    within("WaitTimeSeconds", request.wait_time_seconds, 0, 20)?;
+    let attempt = request.receive_request_attempt_id.as_ref();
+    attempt.map_or(Ok(()), |id| fifo::check_token("ReceiveRequestAttemptId", id))
 }
 
 /// `All`, `.*`, a name, or `prefix.*` (SQS API, ReceiveMessage, `MessageAttributeNames`).

@@ -1,10 +1,10 @@
 //! Removing messages that nobody received in time.
 
-use std::sync::atomic::Ordering;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use rusqlite::{Connection, params};
 
-use super::{Sqs, attributes::Settings, error::Error, now_ms};
+use super::{Sqs, attributes::Settings, deduplication, error::Error, groups, now_ms};
 
 /// How often at most. A message that expired is never handed out in the meantime.
 const EVERY_MS: i64 = 60_000;
@@ -36,21 +36,31 @@ fn sweep(connection: &Connection, now: i64) -> Result<(), Error> {
     let mut queues = connection.prepare_cached("SELECT id, settings FROM sqs_queues")?;
     let queues = queues.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
     let queues: Vec<(i64, String)> = queues.collect::<Result<_, _>>()?;
+    for (id, settings) in queues {
+        let settings: Settings = serde_json::from_str(&settings).map_err(|error| Error::Internal(error.to_string()))?;
+        let emptied = expire(connection, id, now - settings.retention * 1000)?;
+        if settings.fifo.is_some() {
+            emptied.iter().try_for_each(|group| groups::refresh(connection, id, group).map(drop))?;
+        }
+    }
+    deduplication::sweep(connection, now)
+}
+
+/// Removes messages of a queue and gives back the groups that they were in.
+fn expire(connection: &Connection, queue: i64, until_ms: i64) -> Result<BTreeSet<String>, Error> {
     // A message that became visible before the limit was sent before it too; the index finds it.
     let mut delete = connection.prepare_cached(
         "DELETE FROM sqs_messages WHERE id IN
-             (SELECT id FROM sqs_messages WHERE queue = ?1 AND visible_ms <= ?2 LIMIT ?3)",
+             (SELECT id FROM sqs_messages WHERE queue = ?1 AND visible_ms <= ?2 LIMIT ?3)
+         RETURNING message_group",
     )?;
-    for (id, settings) in queues {
-        let settings: Settings = serde_json::from_str(&settings).map_err(|error| Error::Internal(error.to_string()))?;
-        delete.execute(params![id, now - settings.retention * 1000, AT_A_TIME])?;
-    }
-    Ok(())
+    let groups = delete.query_map(params![queue, until_ms, AT_A_TIME], |row| row.get::<_, Option<String>>(0))?;
+    Ok(groups.filter_map(Result::transpose).collect::<Result<_, _>>()?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::SCHEMA, *};
+    use super::{super::schema::SCHEMA, *};
 
     #[test]
     fn only_what_is_older_than_its_queue_keeps_it_goes() {

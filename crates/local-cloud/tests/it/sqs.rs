@@ -2,10 +2,16 @@
 
 mod crash;
 mod dead_letters;
+mod fifo;
+mod fifo_order;
+mod limits;
 mod messages;
+mod moves;
+mod queries;
 mod queues;
 mod receiving;
 mod signatures;
+mod tags;
 
 use std::{collections::HashMap, time::Duration};
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     credentials::Credentials,
     sns::{
-        SCHEMA, SnsTimes, migrate,
+        SCHEMA, SnsTimes,
         protocol::Protocol,
         subscription::{self, Consent, Settings, Subscription},
     },
@@ -22,7 +22,6 @@ const BUCKET: &str = "arn:aws:s3:::bucket";
 /// The service over a directory; its courier runs only when it is started.
 fn open(directory: &Path) -> Arc<Sns> {
     let path = directory.join("db");
-    migrate(&path).unwrap();
     let store = Store::open(&path, &[sqs::SCHEMA, SCHEMA].join("\n"), ()).unwrap();
     let context = Arc::new(crate::Context {
         store,
