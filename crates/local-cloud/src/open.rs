@@ -83,7 +83,8 @@ pub struct LocalCloud {
 }
 
 impl LocalCloud {
-    /// Opens the data directory, makes what is missing and clears up after a crash.
+    /// Opens the data directory, makes what is missing and clears up after a crash. Inside of a Tokio runtime,
+    /// deliveries over HTTP go on at once; otherwise they do with the first request to SNS.
     pub fn open(settings: Settings) -> Result<Self, OpenError> {
         let dir = settings.data_dir;
         make_private(&dir)?;

@@ -21,6 +21,7 @@ pub(super) mod kind {
     pub(crate) const BATCH_IDS_NOT_DISTINCT: Kind = own("BatchEntryIdsNotDistinct", 400);
     pub(crate) const BATCH_TOO_LONG: Kind = own("BatchRequestTooLong", 400);
     pub(crate) const EMPTY_BATCH: Kind = own("EmptyBatchRequest", 400);
+    pub(crate) const FILTER_POLICY_LIMIT: Kind = own("FilterPolicyLimitExceeded", 403);
     pub(crate) const INVALID_ACTION: Kind = own("InvalidAction", 400);
     pub(crate) const INVALID_BATCH_ID: Kind = own("InvalidBatchEntryId", 400);
     pub(crate) const INVALID_PARAMETER: Kind = own("InvalidParameter", 400);

@@ -120,6 +120,15 @@ pub(super) fn all(connection: &Connection, after: i64, limit: i64) -> Result<Vec
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// How many of a topic have a filter policy.
+pub(super) fn filter_policies(connection: &Connection, topic: &str) -> Result<i64, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM sns_subscriptions
+         WHERE topic = ?1 AND json_extract(settings, '$.attributes.FilterPolicy') IS NOT NULL",
+    )?;
+    Ok(statement.query_row([topic], |row| row.get(0))?)
+}
+
 /// Writes a new one; its `id` is not looked at.
 pub(super) fn insert(connection: &Connection, new: &Subscription) -> Result<(), Error> {
     connection

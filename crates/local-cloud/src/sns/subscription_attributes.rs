@@ -8,7 +8,7 @@ use super::{
     Sns,
     delivery_policy::{OfSubscription, OfTopic},
     endpoint,
-    error::Error,
+    error::{Error, kind},
     filter::{FilterPolicy, Scope},
     form::Form,
     protocol::Protocol,
@@ -18,6 +18,9 @@ use super::{
     xml::{self, Answer},
 };
 use crate::store::Transaction;
+
+/// The most filter policies of one topic (SNS developer guide, "Filter policy constraints").
+const MOST_FILTER_POLICIES: i64 = 200;
 
 impl Sns {
     pub(super) async fn get_subscription_attributes(&self, form: &Form) -> Result<Answer, Error> {
@@ -39,6 +42,9 @@ impl Sns {
         let value = form.get("AttributeValue").unwrap_or_default().to_owned();
         let set = move |tx: &mut Transaction<'_>| {
             let mut found = subscription::get(tx, &arn)?;
+            if name == "FilterPolicy" && !value.is_empty() && found.attribute("FilterPolicy").is_none() {
+                check_filter_policies(tx, &found.topic)?;
+            }
             apply(&mut found, &name, &value);
             // The scope says whether the filter policy is a good one, and the other way round.
             let mut changed = BTreeMap::from([(name, value)]);
@@ -122,6 +128,15 @@ pub(super) fn check(protocol: Protocol, attributes: &BTreeMap<String, String>) -
         }
     }
     Ok(())
+}
+
+/// Whether a topic can have one more.
+pub(super) fn check_filter_policies(connection: &Connection, topic: &str) -> Result<(), Error> {
+    if subscription::filter_policies(connection, topic)? < MOST_FILTER_POLICIES {
+        return Ok(());
+    }
+    let message = format!("A topic can have {MOST_FILTER_POLICIES} subscriptions with a filter policy.");
+    Err(Error::client(kind::FILTER_POLICY_LIMIT, message))
 }
 
 /// Changes an attribute that was, or will be, checked.

@@ -128,6 +128,9 @@ fn new(tx: &Transaction<'_>, request: &Request, arn: String) -> Result<Subscript
         let message = format!("A topic can have {MOST_PER_TOPIC} subscriptions here.");
         return Err(Error::client(kind::SUBSCRIPTION_LIMIT, message));
     }
+    if request.attributes.get("FilterPolicy").is_some_and(|policy| !policy.is_empty()) {
+        attributes::check_filter_policies(tx, &request.topic)?;
+    }
     let mut new = Subscription {
         id: 0,
         arn,

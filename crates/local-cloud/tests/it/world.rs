@@ -42,7 +42,8 @@ impl World {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let settings =
             Settings { public_endpoint: endpoint.clone(), sns_times: times.clone(), ..Settings::new(directory.path()) };
-        let cloud = LocalCloud::open(settings).unwrap();
+        // Opening waits for what the one before is just ending, which goes on in this very runtime.
+        let cloud = tokio::task::spawn_blocking(|| LocalCloud::open(settings)).await.unwrap().unwrap();
         let key = cloud.access_keys()[0].clone();
         let (stop, stopped) = oneshot::channel();
         let stopped = async {

@@ -1,7 +1,7 @@
 use aws_sdk_sns::{error::ProvideErrorMetadata, types::MessageAttributeValue};
 
 use super::{
-    Pair,
+    Pair, code,
     subscriber::{Subscriber, hurried},
     topic,
 };
@@ -106,4 +106,20 @@ async fn an_endpoint_gets_what_its_policy_lets_through() {
     }
     let seen = subscriber.wait_for("Notification", 1).await;
     assert_eq!((seen.len(), seen[0].message(&world).await.as_str()), (1, r#"{"kind": "yes"}"#));
+}
+
+#[tokio::test]
+async fn a_topic_has_so_many_policies_and_no_more() {
+    let pair = Pair::new(true).await;
+    let subscribe = |n: u32| {
+        let request = pair.sns.subscribe().topic_arn(&pair.topic).protocol("sqs");
+        request.endpoint(format!("{}{n}", pair.queue_arn)).attributes("FilterPolicy", r#"{"k":["v"]}"#).send()
+    };
+    for n in 0..200 {
+        subscribe(n).await.unwrap();
+    }
+    assert_eq!(code(subscribe(200).await), "FilterPolicyLimitExceeded");
+    let set = pair.sns.set_subscription_attributes().subscription_arn(&pair.subscription);
+    let set = set.attribute_name("FilterPolicy").attribute_value(r#"{"k":["v"]}"#).send().await;
+    assert_eq!(code(set), "FilterPolicyLimitExceeded");
 }

@@ -84,3 +84,14 @@ async fn what_is_not_available_is_said() {
     }
     assert_eq!(code(of(&format!("{}x", pair.topic), "sqs", &second).send().await), "NotFound");
 }
+
+#[tokio::test]
+async fn the_link_in_a_queues_envelope_unsubscribes() {
+    let pair = Pair::new(false).await;
+    pair.publish("first").await;
+    let link = pair.envelope().await["UnsubscribeURL"].as_str().unwrap().to_owned();
+    assert_eq!(reqwest::get(&link).await.unwrap().status(), 200);
+    pair.publish("unheard").await;
+    assert!(pair.bodies().await.is_empty());
+    assert_eq!(reqwest::get(&link).await.unwrap().status(), 200, "twice is fine");
+}
