@@ -1,10 +1,13 @@
 //! Taking messages out of a queue, in one transaction.
 
 mod in_order;
+mod repeat;
 
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
+
+pub(super) use repeat::sweep;
 
 use super::{
     dead_letters::DeadLetters,
@@ -28,6 +31,8 @@ pub(super) struct Attempt {
     pub(super) queue: String,
     pub(super) most: usize,
     pub(super) timeout: Option<i64>,
+    /// `ReceiveRequestAttemptId`.
+    pub(super) repeat: Option<String>,
 }
 
 /// What an attempt works with beside the store.
@@ -82,6 +87,14 @@ impl Attempt {
         let Surroundings { context, waiting, in_flight } = surroundings;
         let queue = queue::get(tx, &self.queue)?;
         let now = now_ms();
+        let due_ms = now + self.timeout.unwrap_or(queue.settings.visibility_timeout) * 1000;
+        let repeat = self.repeat.as_deref().filter(|_| queue.is_fifo());
+        if let Some(id) = repeat {
+            let rows = repeat::again(tx, &queue, id, now, due_ms)?;
+            if !rows.is_empty() {
+                return Ok(Found { queue, rows, next_ms: due_ms, is_full: false });
+            }
+        }
         let most = in_flight.room(tx, queue.id, now, self.most)?;
         if most == 0 {
             return Ok(Found { queue, rows: Vec::new(), next_ms: now + FULL_MS, is_full: true });
@@ -92,10 +105,12 @@ impl Attempt {
         if let Some(dead) = taking.dead {
             dead.wake(tx, waiting, now);
         }
-        let due_ms = now + self.timeout.unwrap_or(queue.settings.visibility_timeout) * 1000;
         hide(tx, &mut rows, now, due_ms)?;
         if queue.is_fifo() {
             refresh(tx, queue.id, &rows)?;
+        }
+        if let Some(id) = repeat {
+            repeat::remember(tx, queue.id, id, &rows, now, due_ms)?;
         }
         let mut next_ms = i64::MAX;
         if rows.is_empty() {

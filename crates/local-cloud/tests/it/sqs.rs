@@ -7,10 +7,12 @@ mod fifo_order;
 mod limits;
 mod messages;
 mod moves;
+mod permissions;
 mod queries;
 mod queues;
 mod receiving;
 mod signatures;
+mod speed;
 mod tags;
 
 use std::{collections::HashMap, time::Duration};
