@@ -7,6 +7,7 @@ mod fifo_order;
 mod limits;
 mod messages;
 mod moves;
+mod older;
 mod permissions;
 mod queries;
 mod queues;
