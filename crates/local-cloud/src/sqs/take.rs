@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
+pub(super) use in_order::first;
 pub(super) use repeat::sweep;
 
 use super::{
@@ -161,11 +162,10 @@ impl Taking<'_> {
 
 impl Stored {
     /// The columns that [`Self::read`] wants, in its order.
-    pub(super) const COLUMNS: &str =
-        "id, receives, first_received_ms, sent_ms, message_id, sender, trace, attributes, body,
+    const COLUMNS: &str = "id, receives, first_received_ms, sent_ms, message_id, sender, trace, attributes, body,
          message_group, deduplication, origin";
 
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: row.get(0)?,
             receives: row.get(1)?,
@@ -183,13 +183,14 @@ impl Stored {
     }
 }
 
-fn visible(tx: &Connection, queue: i64, now: i64, most: usize, skip: usize) -> Result<Vec<Stored>, Error> {
+/// The messages of a standard queue that can be received, those first that could be for longest.
+pub(super) fn visible(tx: &Connection, queue: i64, now: i64, most: usize, skip: usize) -> Result<Vec<Stored>, Error> {
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {} FROM sqs_messages
          WHERE queue = ?1 AND visible_ms <= ?2 ORDER BY visible_ms, id LIMIT ?3 OFFSET ?4",
         Stored::COLUMNS
     ))?;
-    // At most ten each.
+    // A few each.
     let rows = statement.query_map(params![queue, now, most as i64, skip as i64], Stored::read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -3,6 +3,7 @@
 mod crash;
 mod dead_letters;
 mod fifo;
+mod fifo_load;
 mod fifo_order;
 mod limits;
 mod messages;
