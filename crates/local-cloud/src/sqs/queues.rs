@@ -153,8 +153,14 @@ impl Sqs {
     pub(super) async fn set_queue_attributes(&self, request: SetQueueAttributes) -> Result<Nothing, Error> {
         let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
         let changes = Changes::parse(&request.attributes)?;
-        let context = self.context.clone();
-        let set = move |tx: &mut Transaction<'_>| set(tx, &context, &name, &changes);
+        let (context, waiting) = (self.context.clone(), self.waiting.clone());
+        let set = move |tx: &mut Transaction<'_>| {
+            set(tx, &context, &name, &changes)?;
+            if changes.sets_delay() {
+                tx.after_commit(move || waiting.changed(&name));
+            }
+            Ok::<_, Error>(())
+        };
         self.context.store.write(set).await?;
         Ok(Nothing {})
     }
@@ -169,7 +175,7 @@ impl Sqs {
             moves::forget(tx, &name)?;
             tx.execute("DELETE FROM sqs_queues WHERE id = ?1", [queue.id])?;
             tx.after_commit(move || {
-                waiting.gone(&name);
+                waiting.changed(&name);
                 in_flight.forget(queue.id);
             });
             Ok::<_, Error>(())

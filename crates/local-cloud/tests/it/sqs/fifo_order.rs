@@ -164,8 +164,16 @@ async fn a_new_delay_counts_for_what_is_in_the_queue_already() {
     let url = two_groups(&sqs, &[(Name::DelaySeconds, "900")]).await;
     assert!(take(&sqs, &url, 10).await.is_empty());
     assert_eq!(attributes(&sqs, &url).await["ApproximateNumberOfMessagesDelayed"], "4");
+    let waiting = {
+        let (sqs, url) = (sqs.clone(), url.clone());
+        tokio::spawn(async move { receive_within(&sqs, &url, 20).await })
+    };
+    for _ in 0..20 {
+        attributes(&sqs, &url).await;
+    }
     sqs.set_queue_attributes().queue_url(&url).attributes(Name::DelaySeconds, "0").send().await.unwrap();
-    assert_eq!(bodies(&take(&sqs, &url, 10).await), ["a1", "a2", "a3", "b1"]);
+    let woken = timeout(SOON, waiting).await.expect("the poll was not woken").unwrap();
+    assert_eq!(bodies(&woken), ["a1", "a2", "a3", "b1"]);
 }
 
 #[tokio::test]
