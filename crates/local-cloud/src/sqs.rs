@@ -15,6 +15,7 @@ mod message;
 mod moves;
 mod permissions;
 mod policy;
+mod purge;
 mod query;
 mod queue;
 mod queues;
