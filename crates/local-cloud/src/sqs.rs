@@ -13,7 +13,9 @@ mod handle;
 mod in_flight;
 mod message;
 mod moves;
+mod permissions;
 mod policy;
+mod purge;
 mod query;
 mod queue;
 mod queues;
@@ -125,6 +127,8 @@ impl Sqs {
             "SetQueueAttributes" => answer(self.set_queue_attributes(parse(body)?).await),
             "DeleteQueue" => answer(self.delete_queue(parse(body)?).await),
             "PurgeQueue" => answer(self.purge_queue(parse(body)?).await),
+            "AddPermission" => answer(self.add_permission(parse(body)?).await),
+            "RemovePermission" => answer(self.remove_permission(parse(body)?).await),
             "TagQueue" => answer(self.tag_queue(parse(body)?).await),
             "UntagQueue" => answer(self.untag_queue(parse(body)?).await),
             "ListQueueTags" => answer(self.list_queue_tags(parse(body)?).await),

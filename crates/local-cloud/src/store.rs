@@ -199,12 +199,14 @@ where
 {
     let mut transaction = Transaction { connection, after_commit: Vec::new() };
     let result = (|| {
-        connection.execute_batch("SAVEPOINT one").map_err(StoreError::from)?;
+        execute(connection, "SAVEPOINT one")?;
         // Unwind safe: whatever the work did to the database is rolled back.
         let result = catch_unwind(AssertUnwindSafe(|| work(&mut transaction)))
             .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
-        let end = if result.is_ok() { "RELEASE one" } else { "ROLLBACK TO one; RELEASE one" };
-        connection.execute_batch(end).map_err(StoreError::from)?;
+        if result.is_err() {
+            execute(connection, "ROLLBACK TO one")?;
+        }
+        execute(connection, "RELEASE one")?;
         result
     })();
     let after_commit = transaction.after_commit;
@@ -219,6 +221,12 @@ where
         // The client may have gone away; its write stands all the same.
         let _ = answer.send(result);
     })
+}
+
+/// A statement that is run for every write is parsed once.
+fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
 }
 
 /// Answers a write for which no transaction could be begun.

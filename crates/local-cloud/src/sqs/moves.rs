@@ -19,6 +19,8 @@ use task::{Status, Task};
 
 /// The bounds of `MaxNumberOfMessagesPerSecond` (SQS API, StartMessageMoveTask).
 const FASTEST: i64 = 500;
+/// The most tasks that run at one time (SQS developer guide, "Configure a dead-letter queue redrive").
+const MOST_RUNNING: usize = 100;
 /// The most tasks of one queue that are shown, and so kept (SQS API, ListMessageMoveTasks).
 const MOST_SHOWN: i64 = 10;
 
@@ -196,6 +198,10 @@ fn start(
         return wrong(
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
         );
+    }
+    if Task::running(tx)?.len() >= MOST_RUNNING {
+        let message = format!("There are {MOST_RUNNING} tasks running already, which is as many as can.");
+        return Err(Error::client(kind::OVER_LIMIT, message));
     }
     let now = now_ms();
     let task = Task {

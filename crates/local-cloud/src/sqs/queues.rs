@@ -10,14 +10,12 @@ use super::{
     attributes::{Changes, Settings},
     dead_letters, deduplication,
     error::{Error, kind},
-    groups, moves, now_ms, queue, tags,
+    groups, moves, now_ms, purge, queue, tags,
 };
 use crate::{Context, store::Transaction};
 
 /// The longest page of queues (SQS API, ListQueues and ListDeadLetterSourceQueues).
 pub(super) const LONGEST_PAGE: i64 = 1000;
-/// How long after a purge there is no other (SQS API, PurgeQueue).
-const PURGE_EVERY_MS: i64 = 60_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -86,7 +84,7 @@ pub(super) struct SetQueueAttributes {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct NamedQueue {
-    queue_url: Option<String>,
+    pub(super) queue_url: Option<String>,
 }
 
 /// Attributes that can be asked for and need not be there.
@@ -153,8 +151,14 @@ impl Sqs {
     pub(super) async fn set_queue_attributes(&self, request: SetQueueAttributes) -> Result<Nothing, Error> {
         let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
         let changes = Changes::parse(&request.attributes)?;
-        let context = self.context.clone();
-        let set = move |tx: &mut Transaction<'_>| set(tx, &context, &name, &changes);
+        let (context, waiting) = (self.context.clone(), self.waiting.clone());
+        let set = move |tx: &mut Transaction<'_>| {
+            set(tx, &context, &name, &changes)?;
+            if changes.sets_delay() {
+                tx.after_commit(move || waiting.changed(&name));
+            }
+            Ok::<_, Error>(())
+        };
         self.context.store.write(set).await?;
         Ok(Nothing {})
     }
@@ -164,23 +168,17 @@ impl Sqs {
         let (waiting, in_flight) = (self.waiting.clone(), self.in_flight.clone());
         let delete = move |tx: &mut Transaction<'_>| {
             let queue = queue::get(tx, &name)?;
-            empty(tx, queue.id)?;
+            purge::empty(tx, queue.id)?;
             deduplication::forget(tx, queue.id)?;
             moves::forget(tx, &name)?;
             tx.execute("DELETE FROM sqs_queues WHERE id = ?1", [queue.id])?;
             tx.after_commit(move || {
-                waiting.gone(&name);
+                waiting.changed(&name);
                 in_flight.forget(queue.id);
             });
             Ok::<_, Error>(())
         };
         self.context.store.write(delete).await?;
-        Ok(Nothing {})
-    }
-
-    pub(super) async fn purge_queue(&self, request: NamedQueue) -> Result<Nothing, Error> {
-        let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
-        self.context.store.write(move |tx| purge(tx, &name, now_ms())).await?;
         Ok(Nothing {})
     }
 }
@@ -195,25 +193,6 @@ pub(super) fn page_size(asked: Option<i64>, largest: i64) -> Result<i64, Error> 
             Err(Error::parameter("MaxResults", size, &reason))
         }
     }
-}
-
-fn purge(connection: &Connection, name: &str, now: i64) -> Result<(), Error> {
-    let queue = queue::get(connection, name)?;
-    let marked = connection.execute(
-        "UPDATE sqs_queues SET purged_ms = ?2 WHERE id = ?1 AND purged_ms NOT BETWEEN ?2 - ?3 + 1 AND ?2",
-        [queue.id, now, PURGE_EVERY_MS],
-    )?;
-    if marked == 0 {
-        let message = format!("Only one PurgeQueue operation on {name} is allowed every 60 seconds.");
-        return Err(Error::client(kind::PURGE_IN_PROGRESS, message));
-    }
-    empty(connection, queue.id)
-}
-
-/// Removes all messages. What was sent just before is still known as sent.
-fn empty(connection: &Connection, queue: i64) -> Result<(), Error> {
-    connection.execute("DELETE FROM sqs_messages WHERE queue = ?1", [queue])?;
-    groups::forget(connection, queue)
 }
 
 /// A queue that is there already is fine when it has all the attributes that were given.

@@ -61,7 +61,8 @@ impl Sqs {
         let queue = self.context.queue_name_in_url(request.queue_url.as_deref())?;
         check(&request)?;
         let most = request.max_number_of_messages.and_then(|most| usize::try_from(most).ok()).unwrap_or(1);
-        let attempt = Arc::new(Attempt { queue, most, timeout: request.visibility_timeout });
+        let repeat = request.receive_request_attempt_id.clone();
+        let attempt = Arc::new(Attempt { queue, most, timeout: request.visibility_timeout, repeat });
         let found = self.poll(&attempt, request.wait_time_seconds).await?;
         let message = |row| self.message(&found.queue, row, &request);
         let messages = found.rows.into_iter().map(message).collect::<Result<_, _>>()?;

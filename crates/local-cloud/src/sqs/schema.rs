@@ -58,6 +58,16 @@ CREATE TABLE IF NOT EXISTS sqs_deduplications (
     PRIMARY KEY (queue, scope, deduplication)
 );
 CREATE INDEX IF NOT EXISTS sqs_deduplications_until ON sqs_deduplications (until_ms);
+CREATE TABLE IF NOT EXISTS sqs_attempts (
+    queue INTEGER NOT NULL,
+    attempt TEXT NOT NULL,
+    message INTEGER NOT NULL,
+    receives INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (queue, attempt, message)
+);
+CREATE INDEX IF NOT EXISTS sqs_attempts_until ON sqs_attempts (until_ms);
 CREATE TABLE IF NOT EXISTS sqs_moves (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     source TEXT NOT NULL,

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use rusqlite::{Connection, params};
 
-use super::{Sqs, attributes::Settings, deduplication, error::Error, groups, now_ms};
+use super::{Sqs, attributes::Settings, deduplication, error::Error, groups, now_ms, take};
 
 /// How often at most. A message that expired is never handed out in the meantime.
 const EVERY_MS: i64 = 60_000;
@@ -43,7 +43,8 @@ fn sweep(connection: &Connection, now: i64) -> Result<(), Error> {
             emptied.iter().try_for_each(|group| groups::refresh(connection, id, group).map(drop))?;
         }
     }
-    deduplication::sweep(connection, now)
+    deduplication::sweep(connection, now)?;
+    take::sweep(connection, now)
 }
 
 /// Removes messages of a queue and gives back the groups that they were in.

@@ -1,10 +1,14 @@
 //! Taking messages out of a queue, in one transaction.
 
 mod in_order;
+mod repeat;
 
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
+
+pub(super) use in_order::first;
+pub(super) use repeat::sweep;
 
 use super::{
     dead_letters::DeadLetters,
@@ -28,6 +32,8 @@ pub(super) struct Attempt {
     pub(super) queue: String,
     pub(super) most: usize,
     pub(super) timeout: Option<i64>,
+    /// `ReceiveRequestAttemptId`.
+    pub(super) repeat: Option<String>,
 }
 
 /// What an attempt works with beside the store.
@@ -82,6 +88,14 @@ impl Attempt {
         let Surroundings { context, waiting, in_flight } = surroundings;
         let queue = queue::get(tx, &self.queue)?;
         let now = now_ms();
+        let due_ms = now + self.timeout.unwrap_or(queue.settings.visibility_timeout) * 1000;
+        let repeat = self.repeat.as_deref().filter(|_| queue.is_fifo());
+        if let Some(id) = repeat {
+            let rows = repeat::again(tx, &queue, id, now, due_ms)?;
+            if !rows.is_empty() {
+                return Ok(Found { queue, rows, next_ms: due_ms, is_full: false });
+            }
+        }
         let most = in_flight.room(tx, queue.id, now, self.most)?;
         if most == 0 {
             return Ok(Found { queue, rows: Vec::new(), next_ms: now + FULL_MS, is_full: true });
@@ -92,10 +106,12 @@ impl Attempt {
         if let Some(dead) = taking.dead {
             dead.wake(tx, waiting, now);
         }
-        let due_ms = now + self.timeout.unwrap_or(queue.settings.visibility_timeout) * 1000;
         hide(tx, &mut rows, now, due_ms)?;
         if queue.is_fifo() {
             refresh(tx, queue.id, &rows)?;
+        }
+        if let Some(id) = repeat {
+            repeat::remember(tx, queue.id, id, &rows, now, due_ms)?;
         }
         let mut next_ms = i64::MAX;
         if rows.is_empty() {
@@ -146,11 +162,10 @@ impl Taking<'_> {
 
 impl Stored {
     /// The columns that [`Self::read`] wants, in its order.
-    pub(super) const COLUMNS: &str =
-        "id, receives, first_received_ms, sent_ms, message_id, sender, trace, attributes, body,
+    const COLUMNS: &str = "id, receives, first_received_ms, sent_ms, message_id, sender, trace, attributes, body,
          message_group, deduplication, origin";
 
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: row.get(0)?,
             receives: row.get(1)?,
@@ -168,13 +183,14 @@ impl Stored {
     }
 }
 
-fn visible(tx: &Connection, queue: i64, now: i64, most: usize, skip: usize) -> Result<Vec<Stored>, Error> {
+/// The messages of a standard queue that can be received, those first that could be for longest.
+pub(super) fn visible(tx: &Connection, queue: i64, now: i64, most: usize, skip: usize) -> Result<Vec<Stored>, Error> {
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {} FROM sqs_messages
          WHERE queue = ?1 AND visible_ms <= ?2 ORDER BY visible_ms, id LIMIT ?3 OFFSET ?4",
         Stored::COLUMNS
     ))?;
-    // At most ten each.
+    // A few each.
     let rows = statement.query_map(params![queue, now, most as i64, skip as i64], Stored::read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

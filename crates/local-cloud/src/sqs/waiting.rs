@@ -71,8 +71,8 @@ impl Waiting {
         }
     }
 
-    /// The queue is gone: its polls find that out.
-    pub(crate) fn gone(&self, queue: &str) {
+    /// The queue is gone or works differently: its polls find that out.
+    pub(crate) fn changed(&self, queue: &str) {
         if let Some(bell) = self.existing(queue) {
             bell.notify.notify_waiters();
         }

@@ -3,14 +3,18 @@
 mod crash;
 mod dead_letters;
 mod fifo;
+mod fifo_load;
 mod fifo_order;
 mod limits;
 mod messages;
 mod moves;
+mod older;
+mod permissions;
 mod queries;
 mod queues;
 mod receiving;
 mod signatures;
+mod speed;
 mod tags;
 
 use std::{collections::HashMap, time::Duration};

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -17,14 +17,14 @@ use crate::{
         groups, now_ms,
         queue::{self, NewMessage, Queue},
         send,
-        take::Stored,
+        take::{self, Stored},
         waiting::{self, Waiting},
     },
     store::Transaction,
 };
 
 /// Messages in one step, so that others need not wait long for the store.
-const AT_A_TIME: i64 = 100;
+const AT_A_TIME: usize = 100;
 /// The steps in a second of a task with a rate.
 const STEPS: i64 = 10;
 /// `FailureReason` of a message that was sent straight to the dead-letter queue.
@@ -146,12 +146,12 @@ impl Mover {
 }
 
 /// How many messages a step moves at most, and how long it waits then.
-fn pace(per_second: Option<i64>) -> (i64, Option<Duration>) {
+fn pace(per_second: Option<i64>) -> (usize, Option<Duration>) {
     match per_second {
         None => (AT_A_TIME, None),
         Some(rate) => {
-            let most = (rate / STEPS).max(1);
-            let pause = Duration::from_secs(most.unsigned_abs()) / u32::try_from(rate).unwrap_or(1);
+            let most = usize::try_from(rate / STEPS).unwrap_or_default().max(1);
+            let pause = Duration::from_secs(most as u64) / u32::try_from(rate).unwrap_or(1);
             (most, Some(pause))
         }
     }
@@ -159,18 +159,15 @@ fn pace(per_second: Option<i64>) -> (i64, Option<Duration>) {
 
 /// The next messages in their order. What arrived after the start stays, so that a task ends even if
 /// all that it moves comes straight back; what is in flight, or behind it in its group, stays too.
-fn movable(connection: &Connection, source: &Queue, started_ms: i64, most: i64) -> Result<Vec<Stored>, Error> {
-    let order = if source.is_fifo() { "id" } else { "visible_ms, id" };
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {} FROM sqs_messages WHERE queue = ?1 AND visible_ms <= ?2
-             AND NOT (?3 AND EXISTS (SELECT 1 FROM sqs_groups
-                 WHERE sqs_groups.queue = ?1 AND sqs_groups.message_group = sqs_messages.message_group
-                     AND due_ms > ?4))
-         ORDER BY {order} LIMIT ?5",
-        Stored::COLUMNS
-    ))?;
-    let rows = statement.query_map(params![source.id, started_ms, source.is_fifo(), now_ms(), most], Stored::read)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn movable(connection: &Connection, source: &Queue, started_ms: i64, most: usize) -> Result<Vec<Stored>, Error> {
+    if !source.is_fifo() {
+        return take::visible(connection, source.id, started_ms, most, 0);
+    }
+    let mut messages = Vec::new();
+    for group in groups::due(connection, source.id, started_ms, most)? {
+        messages.extend(take::first(connection, source.id, &group, started_ms, most - messages.len())?);
+    }
+    Ok(messages)
 }
 
 #[cfg(test)]

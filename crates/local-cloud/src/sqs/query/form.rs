@@ -59,9 +59,18 @@ fn insert(tree: &mut Map<String, Value>, parts: &[&str], value: &str) -> Option<
     }
 }
 
-/// The fields of a request, or of an entry of a batch, by their names in JSON.
+/// The fields of a request, or of an entry of a batch, by their names in JSON. botocore writes an
+/// empty list or map as a field without a value, under its name in JSON or in the form.
 fn fields(tree: Map<String, Value>) -> Result<Map<String, Value>, Error> {
-    tree.into_iter().map(|(name, value)| field(name, value)).collect()
+    let is_empty = |name: &str, value: &Value| value == "" && is_collection(name);
+    tree.into_iter().filter(|(name, value)| !is_empty(name, value)).map(|(name, value)| field(name, value)).collect()
+}
+
+fn is_collection(name: &str) -> bool {
+    name == "Entries"
+        || name.ends_with("BatchRequestEntry")
+        || MAPS.iter().any(|map| name == map.0 || name == map.1)
+        || LISTS.iter().any(|list| name == list.0 || name == list.1)
 }
 
 fn field(name: String, value: Value) -> Result<(String, Value), Error> {
@@ -135,6 +144,7 @@ mod tests {
         );
         assert_eq!(read("MaxResults=5&AttributeName=All"), json!({ "MaxResults": 5, "AttributeNames": ["All"] }));
         assert_eq!(read("Attribute.Name=a&Attribute.Value=1"), json!({ "Attributes": { "a": "1" } }));
+        assert_eq!(read("Entries=&TagKeys=&AttributeName=&Attributes=&QueueName="), json!({ "QueueName": "" }));
         let ten: String = (1..=10).map(|n| format!("&TagKey.{n}={n}")).collect();
         assert_eq!(read(&ten)["TagKeys"][9], "10");
     }

@@ -1,6 +1,6 @@
 //! Taking from a FIFO queue.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{MOST_ROUNDS, Stored, Taking, groups};
 use crate::{sqs::error::Error, store::Transaction};
@@ -42,7 +42,14 @@ impl Taking<'_> {
     }
 }
 
-fn first(tx: &Transaction<'_>, queue: i64, group: &str, now: i64, most: usize) -> Result<Vec<Stored>, Error> {
+/// The first messages of a group, as far as they are visible.
+pub(in crate::sqs) fn first(
+    tx: &Connection,
+    queue: i64,
+    group: &str,
+    now: i64,
+    most: usize,
+) -> Result<Vec<Stored>, Error> {
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {}, visible_ms FROM sqs_messages WHERE queue = ?1 AND message_group = ?2 ORDER BY id LIMIT ?3",
         Stored::COLUMNS

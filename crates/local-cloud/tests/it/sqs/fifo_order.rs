@@ -164,6 +164,41 @@ async fn a_new_delay_counts_for_what_is_in_the_queue_already() {
     let url = two_groups(&sqs, &[(Name::DelaySeconds, "900")]).await;
     assert!(take(&sqs, &url, 10).await.is_empty());
     assert_eq!(attributes(&sqs, &url).await["ApproximateNumberOfMessagesDelayed"], "4");
+    let waiting = {
+        let (sqs, url) = (sqs.clone(), url.clone());
+        tokio::spawn(async move { receive_within(&sqs, &url, 20).await })
+    };
+    for _ in 0..20 {
+        attributes(&sqs, &url).await;
+    }
     sqs.set_queue_attributes().queue_url(&url).attributes(Name::DelaySeconds, "0").send().await.unwrap();
-    assert_eq!(bodies(&take(&sqs, &url, 10).await), ["a1", "a2", "a3", "b1"]);
+    let woken = timeout(SOON, waiting).await.expect("the poll was not woken").unwrap();
+    assert_eq!(bodies(&woken), ["a1", "a2", "a3", "b1"]);
+}
+
+#[tokio::test]
+async fn a_receive_is_repeated_under_its_attempt_id_until_a_message_is_touched() {
+    let world = World::start().await;
+    let sqs = world.sqs();
+    let url = two_groups(&sqs, &[]).await;
+    let attempt = async |sqs: &Client, id: &str, most: i32| {
+        let request = sqs.receive_message().queue_url(&url).max_number_of_messages(most);
+        request.receive_request_attempt_id(id).send().await.unwrap().messages.unwrap_or_default()
+    };
+    let first = attempt(&sqs, "one", 2).await;
+    assert_eq!(bodies(&first), ["a1", "a2"]);
+    let again = attempt(&sqs, "one", 2).await;
+    assert_eq!(bodies(&again), ["a1", "a2"]);
+    assert_eq!(handle(&first[0]), handle(&again[0]));
+    assert_eq!(bodies(&attempt(&sqs, "two", 10).await), ["b1"]);
+    let world = world.restart().await;
+    let sqs = world.sqs();
+    assert_eq!(bodies(&attempt(&sqs, "one", 2).await), ["a1", "a2"]);
+    delete(&sqs, &url, &first[0]).await;
+    assert!(attempt(&sqs, "one", 2).await.is_empty());
+    delete(&sqs, &url, &first[1]).await;
+    assert_eq!(bodies(&attempt(&sqs, "one", 2).await), ["a3"]);
+    let shown = sqs.receive_message().queue_url(&url).receive_request_attempt_id("one");
+    let shown = shown.message_system_attribute_names(System::All).send().await.unwrap().messages.unwrap();
+    assert_eq!(shown[0].attributes().unwrap()[&System::ApproximateReceiveCount], "1");
 }
