@@ -18,6 +18,7 @@ mod body;
 mod context;
 mod credentials;
 mod open;
+mod policy;
 mod s3;
 mod secret_file;
 mod server;

@@ -3,6 +3,7 @@
 
 mod confirmation;
 mod courier;
+mod default_policy;
 mod deliveries;
 mod delivery_policy;
 mod endpoint;
@@ -11,7 +12,6 @@ mod error;
 mod fan_out;
 mod filter;
 mod form;
-mod policy;
 mod protocol;
 mod publication;
 mod publish;

@@ -14,7 +14,6 @@ mod in_flight;
 mod message;
 mod moves;
 mod permissions;
-mod policy;
 mod purge;
 mod query;
 mod queue;

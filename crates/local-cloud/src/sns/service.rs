@@ -12,14 +12,16 @@ use super::{
     envelope::{Kind, Message},
     error::Error,
     fan_out::fan_out,
-    policy::{self, Access},
     protocol::PerProtocol,
     publication::Publication,
     publish::LARGEST,
     signer::Version,
     topics,
 };
-use crate::store::Transaction;
+use crate::{
+    policy::{self, Access},
+    store::Transaction,
+};
 
 /// Messages that are signed and handed out in one go.
 const AT_A_TIME: usize = 16;
@@ -67,7 +69,8 @@ impl Sns {
         let context = self.context();
         let Ok(topic) = context.topic_name(topic_arn) else { return Ok(Err(Refusal::NoSuchTopic)) };
         let Some(attributes) = topics::find(connection, &topic)? else { return Ok(Err(Refusal::NoSuchTopic)) };
-        let access = Access { service, source_arn, source_account: &context.account, topic_arn };
+        let source_account = &context.account;
+        let access = Access { service, source_arn, source_account, action: "sns:publish", resource: topic_arn };
         let policy = attributes.get("Policy").map(String::as_str);
         Ok(if policy::allows(policy, &access) { Ok(()) } else { Err(Refusal::NotAllowed) })
     }

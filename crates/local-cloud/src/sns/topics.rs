@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    Sns,
+    Sns, default_policy,
     delivery_policy::OfTopic,
     error::Error,
     form::Form,
-    policy,
     signer::Version,
     tags::{self, Tags},
     xml::{self, Answer},
 };
-use crate::{Context, store::Transaction};
+use crate::{Context, policy, store::Transaction};
 
 /// Names per page of a list (SNS API, ListTopics).
 pub(super) const PAGE: usize = 100;
@@ -61,7 +60,7 @@ impl Sns {
             ("TopicArn", arn.clone()),
             ("Owner", account.clone()),
             ("DisplayName", String::new()),
-            ("Policy", policy::default(&arn, account)),
+            ("Policy", default_policy::default(&arn, account)),
             ("EffectiveDeliveryPolicy", serde_json::to_string(&delivery_policy(&attributes).effective())?),
             ("SubscriptionsConfirmed", counts.confirmed.to_string()),
             ("SubscriptionsPending", counts.pending.to_string()),

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     error::{Error, kind},
     fifo::{Fifo, FifoChanges},
-    policy,
     redrive::{Redrive, RedriveAllow},
 };
+use crate::policy;
 
 /// The largest message there is: 1 MiB since August 2025 (SQS developer guide, "Quotas").
 pub(crate) const LARGEST_MESSAGE: i64 = 1_048_576;

@@ -7,11 +7,13 @@ use super::{
     error::Error,
     message::{self, Attributes},
     now_ms,
-    policy::{self, Access},
     queue::{self, NewMessage},
     queues, send,
 };
-use crate::store::Transaction;
+use crate::{
+    policy::{self, Access},
+    store::Transaction,
+};
 
 /// A message from another service.
 pub(crate) struct Outgoing<'a> {
@@ -49,7 +51,8 @@ impl Sqs {
             service: outgoing.service,
             source_arn: outgoing.source_arn,
             source_account: &self.context.account,
-            queue_arn,
+            action: "sqs:sendmessage",
+            resource: queue_arn,
         };
         if !policy::allows(queues::policy(tx, name)?.as_deref(), &access) {
             return Ok(Err(Refusal::NotAllowed));

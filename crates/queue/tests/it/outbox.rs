@@ -71,9 +71,9 @@ async fn what_was_committed_is_sent_and_what_was_not_is_not() {
 
 #[tokio::test]
 async fn two_relays_on_one_database_send_each_message_once() {
-    let world = World::start().await;
-    let queue = queue(&world).await;
     for database in testing::databases().await {
+        let world = World::start().await;
+        let queue = queue(&world).await;
         let database = open(&database).await;
         let (one, two) = (Outbox::new(database.pool().clone()), Outbox::new(database.pool().clone()));
         let name = world.names().full("transcode-requests");
@@ -90,7 +90,6 @@ async fn two_relays_on_one_database_send_each_message_once() {
         for task in tasks {
             task.await.unwrap().unwrap();
         }
-        world.aws().sqs.purge_queue().queue_url(&queue.url).send().await.unwrap();
     }
 }
 

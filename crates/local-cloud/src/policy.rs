@@ -1,5 +1,5 @@
-//! Whether a queue's policy lets another service send to it (IAM user guide, "Policy evaluation
-//! logic", for the elements that queue policies use).
+//! Whether the policy of a queue or topic lets another service send to it (IAM user guide, "Policy
+//! evaluation logic", for the elements that such policies use).
 
 use serde_json::Value;
 
@@ -8,7 +8,10 @@ pub(crate) struct Access<'a> {
     pub(crate) service: &'a str,
     pub(crate) source_arn: &'a str,
     pub(crate) source_account: &'a str,
-    pub(crate) queue_arn: &'a str,
+    /// In small letters, for instance `sqs:sendmessage`.
+    pub(crate) action: &'a str,
+    /// The queue or topic.
+    pub(crate) resource: &'a str,
 }
 
 /// Whether text is a policy document at all.
@@ -22,7 +25,7 @@ pub(crate) fn allows(policy: Option<&str>, access: &Access<'_>) -> bool {
     let mut is_allowed = false;
     for statement in statements(&policy) {
         match statement["Effect"].as_str() {
-            // What cannot be understood must not open a queue, nor fail to close it.
+            // What cannot be understood must not open a door, nor fail to close it.
             Some("Deny") if covers(statement, access) && condition(statement, access).unwrap_or(true) => return false,
             Some("Allow") if covers(statement, access) && condition(statement, access).unwrap_or(false) => {
                 is_allowed = true;
@@ -42,10 +45,10 @@ fn statements(policy: &Value) -> Vec<&Value> {
 }
 
 fn covers(statement: &Value, access: &Access<'_>) -> bool {
-    let action = |pattern: &str| matches(&pattern.to_ascii_lowercase(), "sqs:sendmessage");
+    let action = |pattern: &str| matches(&pattern.to_ascii_lowercase(), access.action);
     principal(&statement["Principal"], access.service)
         && any(&statement["Action"], action)
-        && any(&statement["Resource"], |pattern| matches(pattern, access.queue_arn))
+        && any(&statement["Resource"], |pattern| matches(pattern, access.resource))
 }
 
 fn principal(principal: &Value, service: &str) -> bool {
@@ -69,6 +72,8 @@ fn condition(statement: &Value, access: &Access<'_>) -> Option<bool> {
             let actual = match key.to_ascii_lowercase().as_str() {
                 "aws:sourcearn" => access.source_arn,
                 "aws:sourceaccount" => access.source_account,
+                // The owner of a call; a service that calls for a resource has none.
+                "aws:sourceowner" => "",
                 _ => return None,
             };
             holds &= any(wanted, |value| if with_wildcards { matches(value, actual) } else { value == actual });
@@ -123,7 +128,8 @@ mod tests {
         service: "sns.amazonaws.com",
         source_arn: "arn:aws:sns:us-east-1:000000000000:topic",
         source_account: "000000000000",
-        queue_arn: "arn:aws:sqs:us-east-1:000000000000:queue",
+        action: "sqs:sendmessage",
+        resource: "arn:aws:sqs:us-east-1:000000000000:queue",
     };
 
     fn statement() -> Value {
@@ -131,7 +137,7 @@ mod tests {
             "Effect": "Allow",
             "Principal": { "Service": "sns.amazonaws.com" },
             "Action": "sqs:SendMessage",
-            "Resource": ACCESS.queue_arn,
+            "Resource": ACCESS.resource,
             "Condition": { "ArnEquals": { "aws:SourceArn": ACCESS.source_arn } },
         })
     }
@@ -161,6 +167,12 @@ mod tests {
             json!({ "ArnLike": { "aws:SourceArn": ["arn:aws:sns:*:*:other", "arn:aws:sns:*:*:t*c"] } })
         ));
         assert!(with("Condition", json!({ "StringEquals": { "AWS:SourceAccount": "000000000000" } })));
+        // As the S3 user guide shows it.
+        let both = json!({
+            "ArnLike": { "aws:SourceArn": "arn:aws:sns:*:*:topic" },
+            "StringEquals": { "aws:SourceAccount": "000000000000" },
+        });
+        assert!(with("Condition", both));
     }
 
     #[test]
