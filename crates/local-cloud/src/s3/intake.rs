@@ -80,14 +80,14 @@ pub(super) async fn receive(
     let hasher = expected.sum.as_ref().map(|(algorithm, _)| algorithm.hasher());
     let directory = files.clone();
     let (file, out) = blocking(move || directory.create()).await?;
-    let mut sink = Sink::Idle(Box::new(Writer { out, size: 0, md5: Md5::new(), hasher }));
+    let mut sink = Sink::Idle(Box::new(Writer { out, size: 0, hasher }), Md5::new());
     if let Some(mut body) = body {
         let mut left = expected.length;
         while let Some(batch) = gather(&mut body, &mut left).await? {
-            sink = Sink::Busy(sink.wait().await?.write(batch));
+            sink = sink.take(batch).await?;
         }
     }
-    let writer = sink.wait().await?;
+    let (writer, md5) = sink.wait().await?;
     if writer.size != expected.length {
         return Err(s3_error!(
             IncompleteBody,
@@ -101,7 +101,7 @@ pub(super) async fn receive(
         Ok((file, writer))
     })
     .await?;
-    let md5 = <[u8; 16]>::from(writer.md5.finalize());
+    let md5 = <[u8; 16]>::from(md5.finalize());
     if expected.md5.is_some_and(|expected| expected != md5) {
         return Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received.").into());
     }
@@ -171,40 +171,48 @@ fn check_sum(
     }
 }
 
-/// The file and the running digests; they travel to a blocking thread and back.
+/// The file and its running checksum; they travel to a blocking thread and back.
 struct Writer {
     out: File,
     size: u64,
-    md5: Md5,
     hasher: Option<ChecksumHasher>,
 }
 
+/// Where batches go. The MD5 of a batch is the slowest part of it and runs beside the rest.
 enum Sink {
-    Idle(Box<Writer>),
-    Busy(JoinHandle<io::Result<Box<Writer>>>),
+    Idle(Box<Writer>, Md5),
+    Busy(JoinHandle<io::Result<Box<Writer>>>, JoinHandle<Md5>),
 }
 
 impl Sink {
-    async fn wait(self) -> io::Result<Box<Writer>> {
+    async fn wait(self) -> io::Result<(Box<Writer>, Md5)> {
         match self {
-            Self::Idle(writer) => Ok(writer),
-            Self::Busy(task) => task.await.map_err(io::Error::other)?,
+            Self::Idle(writer, md5) => Ok((writer, md5)),
+            Self::Busy(writing, summing) => {
+                let (writer, md5) = tokio::join!(writing, summing);
+                Ok((writer.map_err(io::Error::other)??, md5.map_err(io::Error::other)?))
+            }
         }
     }
-}
 
-impl Writer {
-    fn write(mut self: Box<Self>, batch: Vec<Bytes>) -> JoinHandle<io::Result<Box<Self>>> {
-        tokio::task::spawn_blocking(move || {
+    /// Takes the next batch once the one before it is done.
+    async fn take(self, batch: Vec<Bytes>) -> io::Result<Self> {
+        let (mut writer, mut md5) = self.wait().await?;
+        let pieces = batch.clone();
+        let summing = tokio::task::spawn_blocking(move || {
+            pieces.iter().for_each(|piece| md5.update(piece));
+            md5
+        });
+        let writing = tokio::task::spawn_blocking(move || {
             for piece in batch {
-                self.md5.update(&piece);
-                if let Some(hasher) = &mut self.hasher {
+                if let Some(hasher) = &mut writer.hasher {
                     hasher.update(&piece);
                 }
-                self.out.write_all(&piece)?;
-                self.size += piece.len() as u64;
+                writer.out.write_all(&piece)?;
+                writer.size += piece.len() as u64;
             }
-            Ok(self)
-        })
+            Ok(writer)
+        });
+        Ok(Self::Busy(writing, summing))
     }
 }

@@ -11,10 +11,11 @@ use std::{
 use bytes::Bytes;
 use futures::stream;
 use s3s::dto::StreamingBlob;
+use tokio::task::JoinHandle;
 
 use super::{fault::blocking, files::Files, objects::Segment, reclaim::Pin};
 
-/// What one reader holds in memory.
+/// A reader holds two of these in memory: one that is sent, and the next.
 const BLOCK: u64 = 256 * 1024;
 
 /// Where the next block comes from.
@@ -43,10 +44,16 @@ pub(super) async fn stream(
 ) -> io::Result<StreamingBlob> {
     let mut outlet = Outlet { files, pieces: pieces(segments, &range), open: None, _pin: pin };
     let outlet = blocking(move || outlet.open_next().map(|()| outlet)).await?;
-    let blocks = stream::try_unfold(outlet, |mut outlet| {
-        blocking(move || Ok(outlet.next_block()?.map(|block| (block, outlet))))
+    // The next block is read while the one before it is sent.
+    let blocks = stream::try_unfold(read(outlet), |reading| async {
+        let found = reading.await.map_err(io::Error::other)??;
+        Ok::<_, io::Error>(found.map(|(block, outlet)| (block, read(outlet))))
     });
     Ok(StreamingBlob::wrap(blocks))
+}
+
+fn read(mut outlet: Outlet) -> JoinHandle<io::Result<Option<(Bytes, Outlet)>>> {
+    tokio::task::spawn_blocking(move || Ok(outlet.next_block()?.map(|block| (block, outlet))))
 }
 
 fn pieces(segments: Vec<Segment>, range: &Range<u64>) -> VecDeque<Piece> {
