@@ -130,7 +130,11 @@ impl LocalCloud {
         if let Some(key) = self.access_keys().first() {
             lines = format!("export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\n", key.id, key.secret);
         }
-        lines + &format!("export AWS_REGION={}\nexport AWS_ENDPOINT_URL={}\n", context.region, context.public_endpoint)
+        // The AWS CLI and boto3 read the second name, the other SDKs the first.
+        for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+            lines += &format!("export {name}={}\n", context.region);
+        }
+        lines + &format!("export AWS_ENDPOINT_URL={}\n", context.public_endpoint)
     }
 }
 

@@ -45,7 +45,7 @@ impl ConnectionArgs {
     /// that fit: each of two listeners gets a third of the descriptors, files and queues the rest.
     pub fn limits(&self) -> Limits {
         let fit = u32::try_from(raise_open_files() / 3).unwrap_or(u32::MAX).max(1);
-        if fit < self.max_connections {
+        if fit < self.max_connections && self.max_connections != Limits::CONNECTIONS {
             tracing::warn!(connections = fit, "the limit of open files allows fewer connections than asked for");
         }
         Limits { connections: self.max_connections.min(fit), ..Limits::default() }

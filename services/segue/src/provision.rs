@@ -109,7 +109,8 @@ async fn page(client: &Client, token: Option<String>) -> anyhow::Result<(Vec<Pip
             Ok(output) => return Ok((output.pipelines.unwrap_or_default(), output.next_page_token)),
             // An answer with a code is an answer: waiting does not change it.
             Err(error) if error.code().is_some() || Instant::now() > deadline => {
-                return Err(anyhow!("cannot list the transcoder's pipelines: {}", brief(&error)));
+                let hint = "start the transcoder, or make everything else with --skip-pipeline";
+                return Err(anyhow!("cannot list the transcoder's pipelines ({hint}): {}", brief(&error)));
             }
             Err(_) => sleep(PAUSE).await,
         }

@@ -41,7 +41,7 @@ impl Process {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
         let endpoint = first.strip_prefix("local-cloud listens on ").unwrap().to_owned();
-        let exports: Vec<String> = lines.by_ref().take(4).map(Result::unwrap).collect();
+        let exports: Vec<String> = lines.by_ref().take(5).map(Result::unwrap).collect();
         assert!(exports.contains(&format!("export AWS_ENDPOINT_URL={endpoint}")), "{exports:?}");
         Self { child, endpoint }
     }

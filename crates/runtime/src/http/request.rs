@@ -96,6 +96,8 @@ async fn foreign(response: Response, status: StatusCode) -> Problem {
         _ => String::new(),
     };
     let reason = status.canonical_reason().unwrap_or("The request failed");
+    // Where in the framework it was noticed helps nobody.
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
     let detail = if text.trim().is_empty() { format!("{reason}.") } else { text.chars().take(MAX_DETAIL).collect() };
     let mut problem = Problem::from_status(status, detail);
     for name in [header::ALLOW, header::RETRY_AFTER, header::WWW_AUTHENTICATE] {

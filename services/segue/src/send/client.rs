@@ -100,7 +100,7 @@ impl Api {
                 }
             }
         };
-        read(response.context("the upload failed")?).await
+        read(response.with_context(|| self.away())?).await
     }
 
     pub async fn file(&self, id: &str) -> anyhow::Result<File> {
@@ -134,7 +134,11 @@ impl Api {
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let response = self.client.get(self.url(path)?).bearer_auth(&self.token).send().await;
-        read(response.with_context(|| format!("cannot reach {}", self.base))?).await
+        read(response.with_context(|| self.away())?).await
+    }
+
+    fn away(&self) -> String {
+        format!("no answer from {}; is Segue up there?", self.base)
     }
 
     fn url(&self, path: &str) -> anyhow::Result<Url> {

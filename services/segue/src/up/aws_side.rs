@@ -41,8 +41,7 @@ impl AwsSide {
         let mut settings = Settings::new(data_dir);
         REGION.clone_into(&mut settings.region);
         settings.public_endpoint.clone_from(&url);
-        let cloud = LocalCloud::open(settings)
-            .with_context(|| format!("cannot open the data directory {}", data_dir.display()))?;
+        let cloud = LocalCloud::open(settings).context("cannot open the data directory")?;
         Ok(Self { cloud, url, transcoder: Arc::default() })
     }
 
