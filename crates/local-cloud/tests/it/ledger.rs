@@ -1,8 +1,8 @@
 //! Fifty kills at random instants: what was acknowledged, and what the store has, agree each time.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    collections::BTreeMap,
+    time::{Duration, Instant},
 };
 
 use aws_sdk_s3::{Client as S3, primitives::ByteStream};
@@ -15,7 +15,7 @@ const CLIENTS: usize = 8;
 const KILLS: usize = 50;
 /// Keys and messages of one client: few, so that all of them can be looked at after each kill.
 const KEYS: u64 = 6;
-const MESSAGES: usize = 12;
+const MESSAGES: usize = 10;
 
 /// Numbers that look random and are the same in each run.
 struct Dice(u64);
@@ -33,7 +33,8 @@ impl Dice {
 struct Ledger {
     /// The text that each object's content is made of.
     objects: BTreeMap<String, String>,
-    messages: BTreeSet<String>,
+    /// In the order of their sending.
+    messages: Vec<String>,
     /// What it asked for last and got no answer to: it was done, or it was not.
     doubt: Option<Doubt>,
     made: u64,
@@ -52,8 +53,8 @@ impl Ledger {
         match doubt {
             Doubt::Put(key, text) => drop(self.objects.insert(key, text)),
             Doubt::Removed(key) => drop(self.objects.remove(&key)),
-            Doubt::Sent(body) => drop(self.messages.insert(body)),
-            Doubt::Deleted(body) => drop(self.messages.remove(&body)),
+            Doubt::Sent(body) => self.messages.push(body),
+            Doubt::Deleted(body) => self.messages.retain(|other| *other != body),
         }
     }
 }
@@ -61,6 +62,7 @@ impl Ledger {
 struct Client {
     name: String,
     queue: String,
+    is_fifo: bool,
     dice: Dice,
     ledger: Ledger,
 }
@@ -121,12 +123,18 @@ impl Client {
     }
 
     async fn send(&mut self, sqs: &Sqs, body: String) -> bool {
-        let sent = sqs.send_message().queue_url(&self.queue).message_body(&body).send().await;
-        self.note(sent.is_ok(), Doubt::Sent(body))
+        let mut send = sqs.send_message().queue_url(&self.queue).message_body(&body);
+        if self.is_fifo {
+            send = send.message_group_id(&self.name).message_deduplication_id(&body);
+        }
+        self.note(send.send().await.is_ok(), Doubt::Sent(body))
     }
 
     async fn take(&mut self, sqs: &Sqs) -> bool {
-        let Ok(received) = sqs.receive_message().queue_url(&self.queue).send().await else { return false };
+        // A FIFO queue deletes only what is hidden.
+        let hidden = i32::from(self.is_fifo);
+        let receive = sqs.receive_message().queue_url(&self.queue).visibility_timeout(hidden);
+        let Ok(received) = receive.send().await else { return false };
         let Some(message) = received.messages.unwrap_or_default().pop() else { return true };
         let handle = message.receipt_handle.unwrap();
         let deleted = sqs.delete_message().queue_url(&self.queue).receipt_handle(handle).send().await;
@@ -171,21 +179,30 @@ impl Client {
         found
     }
 
-    /// All messages. They are visible again at once, and so come round and round.
-    async fn messages(&self, sqs: &Sqs) -> BTreeSet<String> {
-        let name = QueueAttributeName::ApproximateNumberOfMessages;
-        let shown = sqs.get_queue_attributes().queue_url(&self.queue).attribute_names(name.clone()).send().await;
-        let count: usize = shown.unwrap().attributes.unwrap()[&name].parse().unwrap();
-        let mut found = BTreeSet::new();
-        for _ in 0..100 {
-            if found.len() == count {
-                break;
+    /// All messages, in the order of a FIFO queue, or sorted as the client made them.
+    async fn messages(&self, sqs: &Sqs) -> Vec<String> {
+        use QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible};
+        let names = vec![ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible];
+        let shown = sqs.get_queue_attributes().queue_url(&self.queue).set_attribute_names(Some(names)).send().await;
+        let counts = shown.unwrap().attributes.unwrap();
+        let count: usize = counts.values().map(|count| count.parse::<usize>().unwrap()).sum();
+        let mut found: Vec<String> = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while found.len() < count {
+            assert!(Instant::now() < deadline, "{} counts {count} and gives {found:?}", self.name);
+            let receive = sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+            // They are visible again at once, and so come round and round.
+            let received = receive.visibility_timeout(0).wait_time_seconds(1).send().await;
+            let bodies =
+                received.unwrap().messages.unwrap_or_default().into_iter().map(|message| message.body.unwrap());
+            if self.is_fifo {
+                found = bodies.collect();
+            } else {
+                found.extend(bodies);
+                found.sort_by_key(|body| body.rsplit('/').next().and_then(|number| number.parse::<u64>().ok()));
+                found.dedup();
             }
-            let received = sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10).send().await;
-            let messages = received.unwrap().messages.unwrap_or_default();
-            found.extend(messages.into_iter().map(|message| message.body.unwrap()));
         }
-        assert_eq!(found.len(), count, "the queue counts what it does not give");
         found
     }
 }
@@ -198,11 +215,15 @@ async fn fifty_kills_and_the_ledgers_agree() {
     s3.create_bucket().bucket(BUCKET).send().await.unwrap();
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
-        let name = format!("client-{number}");
-        let visible = QueueAttributeName::VisibilityTimeout;
-        let queue = sqs.create_queue().queue_name(&name).attributes(visible, "0").send().await.unwrap();
-        let (queue, dice) = (queue.queue_url.unwrap(), Dice(number as u64));
-        clients.push(Client { name, queue, dice, ledger: Ledger::default() });
+        let (name, is_fifo) = (format!("client-{number}"), number % 2 == 1);
+        let create = match is_fifo {
+            true => {
+                sqs.create_queue().queue_name(format!("{name}.fifo")).attributes(QueueAttributeName::FifoQueue, "true")
+            }
+            false => sqs.create_queue().queue_name(&name),
+        };
+        let (queue, dice) = (create.send().await.unwrap().queue_url.unwrap(), Dice(number as u64));
+        clients.push(Client { name, queue, is_fifo, dice, ledger: Ledger::default() });
     }
     process.kill();
     let mut dice = Dice(50);
