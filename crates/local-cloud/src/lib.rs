@@ -26,6 +26,7 @@ mod sns;
 mod sqs;
 mod store;
 mod sts;
+mod xml;
 
 pub use credentials::{AccessKey, BadAccessKey};
 pub use open::{LocalCloud, OpenError, Settings};

@@ -46,9 +46,18 @@ fn statements(policy: &Value) -> Vec<&Value> {
 
 fn covers(statement: &Value, access: &Access<'_>) -> bool {
     let action = |pattern: &str| matches(&pattern.to_ascii_lowercase(), access.action);
-    principal(&statement["Principal"], access.service)
-        && any(&statement["Action"], action)
-        && any(&statement["Resource"], |pattern| matches(pattern, access.resource))
+    let resource = |pattern: &str| matches(pattern, access.resource);
+    element(statement, "Principal", |value| principal(value, access.service))
+        && element(statement, "Action", |value| any(value, action))
+        && element(statement, "Resource", |value| any(value, resource))
+}
+
+/// An element, or its opposite: `NotAction` covers all that it does not list.
+fn element(statement: &Value, name: &str, holds: impl Fn(&Value) -> bool) -> bool {
+    match statement.get(format!("Not{name}")) {
+        Some(value) => !holds(value),
+        None => holds(&statement[name]),
+    }
 }
 
 fn principal(principal: &Value, service: &str) -> bool {
@@ -62,32 +71,45 @@ fn condition(statement: &Value, access: &Access<'_>) -> Option<bool> {
     let Some(condition) = statement.get("Condition") else { return Some(true) };
     let mut holds = true;
     for (operator, keys) in condition.as_object()? {
-        let with_wildcards = match operator.as_str() {
-            // The two are the same for ARNs (IAM user guide, "Condition operators").
-            "ArnEquals" | "ArnLike" | "StringLike" => true,
-            "StringEquals" => false,
-            _ => return None,
-        };
+        // The key is always there, or known to be absent, so the suffix changes nothing that matters.
+        let operator = operator.strip_suffix("IfExists").unwrap_or(operator);
         for (key, wanted) in keys.as_object()? {
-            let actual = match key.to_ascii_lowercase().as_str() {
-                "aws:sourcearn" => access.source_arn,
-                "aws:sourceaccount" => access.source_account,
-                // The owner of a call; a service that calls for a resource has none.
-                "aws:sourceowner" => "",
+            let actual = actual(key, access)?;
+            holds &= match operator {
+                // Two names for one thing with ARNs (IAM user guide, "Condition operators").
+                "ArnEquals" | "ArnLike" | "StringLike" => any(wanted, |value| matches(value, actual)),
+                "ArnNotEquals" | "ArnNotLike" | "StringNotLike" => !any(wanted, |value| matches(value, actual)),
+                "StringEquals" | "Bool" => any(wanted, |value| value == actual),
+                "StringNotEquals" => !any(wanted, |value| value == actual),
                 _ => return None,
             };
-            holds &= any(wanted, |value| if with_wildcards { matches(value, actual) } else { value == actual });
         }
     }
     Some(holds)
 }
 
-/// A string, or one of several.
-fn any(value: &Value, mut test: impl FnMut(&str) -> bool) -> bool {
-    match value {
+fn actual<'a>(key: &str, access: &Access<'a>) -> Option<&'a str> {
+    match key.to_ascii_lowercase().as_str() {
+        "aws:sourcearn" => Some(access.source_arn),
+        "aws:sourceaccount" => Some(access.source_account),
+        // The owner of a call; a service that calls for a resource has none.
+        "aws:sourceowner" => Some(""),
+        // Services speak among themselves over TLS.
+        "aws:securetransport" => Some("true"),
+        _ => None,
+    }
+}
+
+/// A string, or one of several; a truth value counts as its word.
+fn any(value: &Value, test: impl Fn(&str) -> bool) -> bool {
+    let one = |value: &Value| match value {
         Value::String(text) => test(text),
-        Value::Array(values) => values.iter().filter_map(Value::as_str).any(test),
+        Value::Bool(truth) => test(if *truth { "true" } else { "false" }),
         _ => false,
+    };
+    match value {
+        Value::Array(values) => values.iter().any(one),
+        value => one(value),
     }
 }
 
@@ -201,6 +223,39 @@ mod tests {
         assert!(!allowed(&[statement(), deny.clone()]));
         deny["Resource"] = json!("arn:aws:sqs:us-east-1:000000000000:other");
         assert!(allowed(&[statement(), deny]));
+    }
+
+    #[test]
+    fn a_denial_by_what_it_does_not_list_counts() {
+        for (name, listed, other) in [
+            ("Principal", json!({ "Service": ACCESS.service }), json!({ "Service": "s3.amazonaws.com" })),
+            ("Action", json!("sqs:SendMessage"), json!("sqs:ReceiveMessage")),
+            ("Resource", json!(ACCESS.resource), json!("arn:aws:sqs:us-east-1:000000000000:other")),
+        ] {
+            let denial = |value: Value| {
+                let mut deny = statement();
+                deny["Effect"] = json!("Deny");
+                deny.as_object_mut().unwrap().remove(name);
+                deny[format!("Not{name}")] = value;
+                deny
+            };
+            assert!(!allowed(&[statement(), denial(other)]), "Not{name}");
+            assert!(allowed(&[statement(), denial(listed)]), "Not{name}");
+        }
+    }
+
+    #[test]
+    fn denials_of_others_let_services_through() {
+        for condition in [
+            json!({ "Bool": { "aws:SecureTransport": "false" } }),
+            json!({ "StringNotEquals": { "aws:SourceAccount": "000000000000" } }),
+            json!({ "ArnNotLikeIfExists": { "aws:SourceArn": "arn:aws:sns:*:*:topic" } }),
+        ] {
+            let deny = json!({
+                "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*", "Condition": condition,
+            });
+            assert!(allowed(&[statement(), deny.clone()]), "{deny}");
+        }
     }
 
     #[test]

@@ -114,6 +114,9 @@ CREATE INDEX IF NOT EXISTS sns_deliveries_publication ON sns_deliveries (publica
 CREATE INDEX IF NOT EXISTS sns_deliveries_subscription ON sns_deliveries (subscription);
 ";
 
+/// The most bytes of an unsigned body that are looked at.
+const MOST_UNSIGNED: usize = 8 * 1024;
+
 /// The service; one for the whole process.
 pub(crate) struct Sns {
     shared: Shared,
@@ -161,18 +164,22 @@ impl Sns {
     }
 
     async fn answer(&self, parts: &Parts, body: &[u8]) -> Result<Answer, Error> {
-        let form = Form::parse(parts.uri.query(), body);
-        let action = form.get("Action").unwrap_or_default();
-        // The two that links in messages ask for (SNS API, ConfirmSubscription and Unsubscribe).
-        if !is_signed(parts) && matches!(action, "ConfirmSubscription" | "Unsubscribe") {
-            return self.perform(action, &form, Caller::Anonymous).await;
+        // The two that links in messages ask for (SNS API, ConfirmSubscription and Unsubscribe). Of what
+        // nobody signed no more is read than these can have.
+        if !is_signed(parts) && body.len() <= MOST_UNSIGNED {
+            let form = Form::parse(parts.uri.query(), body);
+            let action = form.get("Action").unwrap_or_default();
+            if matches!(action, "ConfirmSubscription" | "Unsubscribe") {
+                return self.perform(action, &form, Caller::Anonymous).await;
+            }
         }
         let verified = sigv4::verify(parts, body, "sns", &self.keys, OffsetDateTime::now_utc())?;
         let region = &self.context().region;
         if verified.region != *region {
             return Err(sigv4::Error::Scope(format!("the region of this endpoint, '{region}'")).into());
         }
-        self.perform(action, &form, Caller::Owner).await
+        let form = Form::parse(parts.uri.query(), body);
+        self.perform(form.get("Action").unwrap_or_default(), &form, Caller::Owner).await
     }
 
     async fn perform(&self, action: &str, form: &Form, caller: Caller) -> Result<Answer, Error> {

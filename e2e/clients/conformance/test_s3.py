@@ -184,6 +184,16 @@ def test_a_copy_onto_itself_must_change_something(s3, bucket):
     assert code(s3.copy_object, Bucket=bucket, Key="k", CopySource={"Bucket": bucket, "Key": "k"}) == "InvalidRequest"
 
 
+@moto_differs("If-None-Match on a copy guards its target")
+def test_a_copy_onto_what_must_not_be_there(s3, bucket):
+    put(s3, bucket)
+    put(s3, bucket, "there", b"first")
+    source = {"Bucket": bucket, "Key": "k"}
+    assert code(s3.copy_object, Bucket=bucket, Key="there", CopySource=source, IfNoneMatch="*") == "PreconditionFailed"
+    s3.copy_object(Bucket=bucket, Key="new", CopySource=source, IfNoneMatch="*")
+    assert get(s3, bucket, "there")["Body"].read() == b"first"
+
+
 def test_a_copy_of_nothing(s3, bucket):
     assert code(s3.copy_object, Bucket=bucket, Key="c", CopySource={"Bucket": bucket, "Key": "k"}) == "NoSuchKey"
 
@@ -298,6 +308,19 @@ def test_a_presigned_put(s3, bucket):
     url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
     assert requests.put(url, data=DATA, timeout=10).status_code == 200
     assert get(s3, bucket)["Body"].read() == DATA
+
+
+def test_a_presigned_put_of_many_bytes_with_other_names_in_its_query(s3, bucket):
+    def add(request, **_):
+        request.params["foo"] = "bar"
+
+    s3.meta.events.register("before-sign.s3.PutObject", add)
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
+    s3.meta.events.unregister("before-sign.s3.PutObject", add)
+    assert "foo=bar" in url
+    body = bytes(9 * 1024 * 1024)
+    assert requests.put(url, data=body, timeout=30).status_code == 200
+    assert s3.head_object(Bucket=bucket, Key="k")["ContentLength"] == len(body)
 
 
 @moto_differs("a presigned URL with another signature, or for another key, is refused with 403")

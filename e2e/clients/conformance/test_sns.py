@@ -124,6 +124,10 @@ def test_subscriptions_are_listed(sns, topic, listener):
     assert (entry["SubscriptionArn"], entry["Protocol"], entry["Endpoint"]) == (arn, "sqs", listener)
 
 
+def test_a_fifo_queue_cannot_listen(sns, sqs, topic, fifo):
+    assert code(subscribe, sns, topic, arn_of(sqs, fifo)) == "InvalidParameter"
+
+
 def test_an_unsubscribed_queue_gets_nothing(sns, sqs, topic, queue, listener):
     sns.unsubscribe(SubscriptionArn=subscribe(sns, topic, listener))
     sns.publish(TopicArn=topic, Message="hello")

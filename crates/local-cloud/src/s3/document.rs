@@ -15,16 +15,18 @@ use super::intake;
 pub(super) const LIMIT: usize = 8 * 1024 * 1024;
 /// How long a document may take to come.
 const TIME: Duration = Duration::from_secs(60);
-/// What the query of a PUT may hold when its body is content.
-const OF_CONTENT: [&str; 3] = ["partNumber", "uploadId", "x-id"];
+/// What the query of a PUT to a key names when its body is a document about the object (S3 API). Other
+/// names are of signing, or of nobody: a signer may put any header there.
+const ABOUT_AN_OBJECT: [&str; 7] =
+    ["acl", "encryption", "legal-hold", "object-lock", "renameObject", "retention", "tagging"];
 
 /// Whether the body is an object's, or a part's, content.
 pub(super) fn is_content(parts: &Parts) -> bool {
     let has_key = parts.uri.path().trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
-    let query = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    let mut names = query.map(|pair| pair.split('=').next().unwrap_or_default());
-    let known = |name: &str| OF_CONTENT.contains(&name) || name.starts_with("X-Amz-") || name.starts_with("response-");
-    parts.method == Method::PUT && has_key && names.all(known)
+    let mut names =
+        parts.uri.query().unwrap_or_default().split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    let is_about = names.any(|name| ABOUT_AN_OBJECT.contains(&name));
+    parts.method == Method::PUT && has_key && !is_about
 }
 
 /// The whole document.
@@ -57,7 +59,7 @@ mod tests {
             is_content(&http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts().0)
         };
         assert!(is("PUT", "/b/k") && is("PUT", "/b/k?partNumber=1&uploadId=a") && is("PUT", "/b/k/l?x-id=PutObject"));
-        assert!(is("PUT", "/b/k?X-Amz-Signature=0"));
+        assert!(is("PUT", "/b/k?X-Amz-Signature=0") && is("PUT", "/b/k?x-amz-sdk-checksum-algorithm=CRC32&foo=bar"));
         assert!(
             !is("PUT", "/b") && !is("PUT", "/b/?cors") && !is("PUT", "/b/k?tagging") && !is("POST", "/b/k?uploads")
         );

@@ -30,7 +30,7 @@ pub(super) fn fan_out(
         for (index, publication) in publications.iter().enumerate() {
             let publication = publication.of(subscription.protocol);
             let message = &publication.message;
-            if filter.as_ref().is_some_and(|filter| !filter.accepts(&message.attributes, &message.text)) {
+            if filter.as_ref().is_some_and(|filter| !filter.passes(&message.attributes, || publication.json())) {
                 continue;
             }
             if subscription.protocol == Protocol::Sqs {

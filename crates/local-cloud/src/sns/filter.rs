@@ -70,15 +70,18 @@ impl FilterPolicy {
     }
 
     /// Whether a message passes. A body that is not a JSON object passes no policy on bodies.
-    pub(super) fn accepts(&self, attributes: &Attributes, body: &str) -> bool {
-        let properties = match self.scope {
-            Scope::MessageAttributes => properties(attributes),
-            Scope::MessageBody => serde_json::from_str(body).unwrap_or_default(),
-        };
+    pub(super) fn passes<'a>(&self, attributes: &Attributes, body: impl FnOnce() -> &'a Value) -> bool {
+        match self.scope {
+            Scope::MessageAttributes => self.holds(&properties(attributes)),
+            Scope::MessageBody => self.holds(body()),
+        }
+    }
+
+    fn holds(&self, properties: &Value) -> bool {
         // `exists: false` wants at least one attribute (SNS developer guide, "Key matching"), and all
         // other rules want the one that they name.
         let is_empty = properties.as_object().is_none_or(Map::is_empty);
-        self.root.is_empty() || (!is_empty && self.root.holds(Some(&properties)))
+        self.root.is_empty() || (!is_empty && self.root.holds(Some(properties)))
     }
 }
 

@@ -1,6 +1,9 @@
 //! A message on its way to subscriptions.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     Sns,
@@ -16,6 +19,9 @@ use crate::{Context, sqs::Attributes};
 pub(super) struct Publication {
     pub(super) message: Message,
     signed: Option<Signed>,
+    /// See [`Self::json`].
+    #[serde(skip)]
+    json: OnceLock<Value>,
 }
 
 /// What one subscriber gets.
@@ -26,7 +32,13 @@ pub(super) struct Content {
 
 impl Publication {
     pub(super) fn unsigned(message: Message) -> Self {
-        Self { message, signed: None }
+        Self { message, signed: None, json: OnceLock::new() }
+    }
+
+    /// The body as filters on bodies see it; null when it is no JSON. It is read once for all subscriptions:
+    /// those who ask hold the one writing thread.
+    pub(super) fn json(&self) -> &Value {
+        self.json.get_or_init(|| serde_json::from_str(&self.message.text).unwrap_or_default())
     }
 
     pub(super) fn is_signed(&self) -> bool {
@@ -73,5 +85,5 @@ fn sign(signer: &Signer, version: Version, message: Message) -> Result<Publicati
     let signature = signer.sign(version, &message.string_to_sign()).map_err(Error::Signer)?;
     let certificate_path = signer.certificate_path().to_owned();
     let signed = Signed { version: version.text().to_owned(), signature, certificate_path };
-    Ok(Publication { message, signed: Some(signed) })
+    Ok(Publication { message, signed: Some(signed), json: OnceLock::new() })
 }

@@ -20,7 +20,7 @@ pub(super) fn target(policy: &str) -> Result<String, String> {
     let target = policy.dead_letter_target_arn;
     let parts: Vec<&str> = target.split(':').collect();
     match parts[..] {
-        ["arn", _, "sqs", _, _, name] if !name.is_empty() => Ok(target),
+        ["arn", _, "sqs", _, _, name] if !name.is_empty() && !name.ends_with(".fifo") => Ok(target),
         _ => Err(format!("RedrivePolicy: deadLetterTargetArn is an invalid arn: {target}")),
     }
 }

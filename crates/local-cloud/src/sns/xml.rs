@@ -29,7 +29,7 @@ impl Answer {
 
 /// `<name>text</name>`, escaped.
 pub(super) fn text(name: &str, text: &str) -> String {
-    format!("<{name}>{}</{name}>", escape(text))
+    format!("<{name}>{}</{name}>", escape(crate::xml::legal(text)))
 }
 
 /// `<name>…</name>` around elements.

@@ -11,6 +11,7 @@ use super::{
     error::{Error, kind},
     groups,
     handle::Handle,
+    in_flight::InFlight,
     now_ms,
     queue::{self, Queue},
     queues::Nothing,
@@ -53,10 +54,10 @@ pub(super) struct Change {
 impl Sqs {
     pub(super) async fn delete_message(&self, request: DeleteMessage) -> Result<Nothing, Error> {
         let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
-        let waiting = self.waiting.clone();
+        let (waiting, in_flight) = (self.waiting.clone(), self.in_flight.clone());
         let delete = move |tx: &mut Transaction<'_>| {
             let queue = queue::get(tx, &name)?;
-            delete(tx, &queue, &waiting, &request.parameters)
+            delete(tx, &queue, &waiting, &in_flight, &request.parameters)
         };
         self.context.store.write(delete).await
     }
@@ -64,10 +65,10 @@ impl Sqs {
     pub(super) async fn delete_message_batch(&self, request: Batch<Deletion>) -> Result<Outcome<Nothing>, Error> {
         let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
         let entries: Vec<_> = batch::check(request.entries)?.into_iter().map(|entry| (entry.id, entry.rest)).collect();
-        let waiting = self.waiting.clone();
+        let (waiting, in_flight) = (self.waiting.clone(), self.in_flight.clone());
         let delete = move |tx: &mut Transaction<'_>| {
             let queue = queue::get(tx, &name)?;
-            batch::each(entries, |entry| delete(tx, &queue, &waiting, &entry))
+            batch::each(entries, |entry| delete(tx, &queue, &waiting, &in_flight, &entry))
         };
         self.context.store.write(delete).await
     }
@@ -100,6 +101,7 @@ fn delete(
     tx: &mut Transaction<'_>,
     queue: &Queue,
     waiting: &Arc<Waiting>,
+    in_flight: &Arc<InFlight>,
     deletion: &Deletion,
 ) -> Result<Nothing, Error> {
     let text = deletion.receipt_handle.as_deref();
@@ -107,13 +109,19 @@ fn delete(
     if queue.is_fifo() {
         check_in_time(tx, &handle, text.unwrap_or_default())?;
     }
-    let group: Option<Option<String>> = tx
+    let deleted: Option<(Option<String>, i64)> = tx
         .prepare_cached(
-            "DELETE FROM sqs_messages WHERE id = ?1 AND queue = ?2 AND receives = ?3 RETURNING message_group",
+            "DELETE FROM sqs_messages WHERE id = ?1 AND queue = ?2 AND receives = ?3
+             RETURNING message_group, visible_ms",
         )?
-        .query_row([handle.message, handle.queue, handle.receives], |row| row.get(0))
+        .query_row([handle.message, handle.queue, handle.receives], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some(group) = group.flatten().filter(|_| queue.is_fifo()) {
+    let Some((group, visible_ms)) = deleted else { return Ok(Nothing {}) };
+    if visible_ms > now_ms() {
+        let (in_flight, queue) = (in_flight.clone(), queue.id);
+        tx.after_commit(move || in_flight.remove(queue));
+    }
+    if let Some(group) = group.filter(|_| queue.is_fifo()) {
         let due_ms = groups::refresh(tx, queue.id, &group)?;
         due_ms.into_iter().for_each(|due_ms| waiting::wake(tx, waiting, &queue.name, due_ms, now_ms()));
     }

@@ -57,14 +57,14 @@ impl<'a> Key<'a> {
     }
 }
 
-/// Removes what no longer counts.
-pub(super) fn sweep(connection: &Connection, now: i64) -> Result<(), Error> {
-    connection.execute(
+/// Removes some of what no longer counts; true when there may be more.
+pub(super) fn sweep(connection: &Connection, now: i64) -> Result<bool, Error> {
+    let removed = connection.execute(
         "DELETE FROM sqs_deduplications WHERE rowid IN
              (SELECT rowid FROM sqs_deduplications WHERE until_ms <= ?1 LIMIT ?2)",
         [now, AT_A_TIME],
     )?;
-    Ok(())
+    Ok(removed as i64 == AT_A_TIME)
 }
 
 /// All of a queue that is deleted.

@@ -15,7 +15,16 @@ const MOST: i64 = 120_000;
 /// For each queue at least as many as are in flight, so that they are counted only when it might be
 /// too many: messages also come back by themselves, which nobody notices.
 #[derive(Default)]
-pub(super) struct InFlight(Mutex<HashMap<i64, i64>>);
+pub(super) struct InFlight(Mutex<HashMap<i64, Bound>>);
+
+/// How often a queue near the limit is counted: that takes a while, and all writes wait for it.
+const EVERY_MS: i64 = 1000;
+
+#[derive(Clone, Copy, Default)]
+struct Bound {
+    messages: i64,
+    counted_ms: i64,
+}
 
 impl InFlight {
     /// How many more may be handed out, up to `most`.
@@ -24,17 +33,25 @@ impl InFlight {
         let most = most as i64;
         let mut bounds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bound = match bounds.get(&queue) {
-            Some(bound) if bound + most <= MOST => *bound,
-            _ => count(connection, queue, now)?,
+            Some(bound) if bound.messages + most <= MOST || now - bound.counted_ms < EVERY_MS => *bound,
+            _ => Bound { messages: count(connection, queue, now)?, counted_ms: now },
         };
         bounds.insert(queue, bound);
-        Ok(usize::try_from((MOST - bound).clamp(0, most)).unwrap_or_default())
+        Ok(usize::try_from((MOST - bound.messages).clamp(0, most)).unwrap_or_default())
     }
 
     /// So many were handed out.
     pub(super) fn add(&self, queue: i64, count: usize) {
         let mut bounds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *bounds.entry(queue).or_default() += count as i64;
+        bounds.entry(queue).or_default().messages += count as i64;
+    }
+
+    /// A message that was in flight is deleted.
+    pub(super) fn remove(&self, queue: i64) {
+        let mut bounds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bound) = bounds.get_mut(&queue) {
+            bound.messages = (bound.messages - 1).max(0);
+        }
     }
 
     /// The queue is gone.

@@ -25,30 +25,43 @@ impl Sqs {
         self.waiting.prune();
         let store = self.context.store.clone();
         tokio::spawn(async move {
-            if let Err(error) = store.write(move |tx| sweep(tx, now)).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "expired messages could not be removed");
+            // In many small writes, between which others have their turn.
+            loop {
+                match store.write(move |tx| sweep(tx, now)).await {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(error, "expired messages could not be removed");
+                        return;
+                    }
+                }
             }
         });
     }
 }
 
-fn sweep(connection: &Connection, now: i64) -> Result<(), Error> {
+/// True when there may be more to remove.
+fn sweep(connection: &Connection, now: i64) -> Result<bool, Error> {
     let mut queues = connection.prepare_cached("SELECT id, settings FROM sqs_queues")?;
     let queues = queues.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
     let queues: Vec<(i64, String)> = queues.collect::<Result<_, _>>()?;
+    let mut more = false;
     for (id, settings) in queues {
         let settings: Settings = serde_json::from_str(&settings).map_err(|error| Error::Internal(error.to_string()))?;
-        let emptied = expire(connection, id, now - settings.retention * 1000)?;
+        let (removed, emptied) = expire(connection, id, now - settings.retention * 1000)?;
+        more |= removed as i64 == AT_A_TIME;
         if settings.fifo.is_some() {
             emptied.iter().try_for_each(|group| groups::refresh(connection, id, group).map(drop))?;
         }
     }
-    deduplication::sweep(connection, now)?;
-    take::sweep(connection, now)
+    more |= deduplication::sweep(connection, now)?;
+    more |= take::sweep(connection, now)?;
+    Ok(more)
 }
 
-/// Removes messages of a queue and gives back the groups that they were in.
-fn expire(connection: &Connection, queue: i64, until_ms: i64) -> Result<BTreeSet<String>, Error> {
+/// Removes messages of a queue; gives back how many, and the groups that they were in.
+fn expire(connection: &Connection, queue: i64, until_ms: i64) -> Result<(usize, BTreeSet<String>), Error> {
     // A message that became visible before the limit was sent before it too; the index finds it.
     let mut delete = connection.prepare_cached(
         "DELETE FROM sqs_messages WHERE id IN
@@ -56,7 +69,8 @@ fn expire(connection: &Connection, queue: i64, until_ms: i64) -> Result<BTreeSet
          RETURNING message_group",
     )?;
     let groups = delete.query_map(params![queue, until_ms, AT_A_TIME], |row| row.get::<_, Option<String>>(0))?;
-    Ok(groups.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+    let groups: Vec<Option<String>> = groups.collect::<Result<_, _>>()?;
+    Ok((groups.len(), groups.into_iter().flatten().collect()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Copying an object: new names for the same bytes.
 
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use s3s::{S3Error, S3Request, S3Response, dto::*, s3_error};
 
 use super::{Operations, put::Target, read::check_version, request_id};
@@ -45,7 +46,12 @@ pub(super) async fn copy_object(
         )
         .into());
     }
-    let target = Target { bucket: input.bucket, key: input.key, if_match: None, if_none_match: None };
+    let target = Target {
+        bucket: input.bucket,
+        key: input.key,
+        if_match: condition(&request.headers, &header::IF_MATCH)?,
+        if_none_match: condition(&request.headers, &header::IF_NONE_MATCH)?,
+    };
     let early = target.clone();
     let _pin = on.reclaim.pin(&bucket, &key);
     let read = move |connection: &rusqlite::Connection| {
@@ -67,6 +73,13 @@ pub(super) async fn copy_object(
     let result =
         CopyObjectResult { e_tag: Some(copy.e_tag()), last_modified: Some(copy.last_modified()), ..Default::default() };
     Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
+}
+
+/// A condition on the target, which s3s does not read in a copy.
+fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<ETagCondition>, S3Error> {
+    let parse = |value: &HeaderValue| ETagCondition::parse_http_header(value.as_bytes());
+    let condition = headers.get(name).map(parse).transpose();
+    condition.map_err(|_| s3_error!(InvalidArgument, "The header {name} holds no entity tag"))
 }
 
 /// The bucket and key that `x-amz-copy-source` names.

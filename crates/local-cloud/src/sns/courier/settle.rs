@@ -51,7 +51,14 @@ fn give_up(
     reason: &str,
 ) -> Result<(), Error> {
     let reason = format!("{} after {tries} tries: {reason}", endpoint::shown(&delivery.endpoint));
-    let publication = deliveries::publication(tx, delivery)?;
+    let publication = match deliveries::publication(tx, delivery) {
+        Ok(publication) => publication,
+        // What cannot be read must not hold up the rest, nor come again and again.
+        Err(error) => {
+            shared.warn_of_loss(tx, delivery.subscription.clone(), format!("{reason}; it cannot be read: {error}"));
+            return deliveries::remove(tx, delivery);
+        }
+    };
     match subscription::find(tx, &delivery.subscription)? {
         Some(subscription) if matches!(publication.message.kind, Kind::Notification) => {
             let content = publication.content(&shared.context, &delivery.subscription, delivery.raw)?;

@@ -103,7 +103,7 @@ fn node(operation: &str, name: &str, value: &Value) -> String {
 /// `<name>text</name>`, escaped; a carriage return too, which a parser would read as a line feed
 /// (XML 1.0, 2.11).
 fn text(name: &str, text: &str) -> String {
-    element(name, &escape(text))
+    element(name, &escape(crate::xml::legal(text)))
 }
 
 /// `<name>…</name>` around what is XML already.

@@ -69,11 +69,12 @@ pub(super) fn remember(
     Ok(())
 }
 
-/// Removes the attempts that can no longer be repeated, among them those of deleted queues.
-pub(in crate::sqs) fn sweep(connection: &Connection, now: i64) -> Result<(), Error> {
-    connection.execute(
+/// Removes some of the attempts that can no longer be repeated, among them those of deleted queues; true
+/// when there may be more.
+pub(in crate::sqs) fn sweep(connection: &Connection, now: i64) -> Result<bool, Error> {
+    let removed = connection.execute(
         "DELETE FROM sqs_attempts WHERE rowid IN (SELECT rowid FROM sqs_attempts WHERE until_ms <= ?1 LIMIT ?2)",
         [now, AT_A_TIME],
     )?;
-    Ok(())
+    Ok(removed as i64 == AT_A_TIME)
 }
