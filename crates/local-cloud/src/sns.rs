@@ -106,8 +106,10 @@ CREATE TABLE IF NOT EXISTS sns_deliveries (
     endpoint TEXT NOT NULL,
     raw INTEGER NOT NULL,
     due_ms INTEGER NOT NULL,
-    failures INTEGER NOT NULL DEFAULT 0
+    failures INTEGER NOT NULL DEFAULT 0,
+    made_ms INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX IF NOT EXISTS sns_deliveries_made ON sns_deliveries (made_ms);
 CREATE INDEX IF NOT EXISTS sns_deliveries_of_endpoint ON sns_deliveries (endpoint, due_ms);
 CREATE INDEX IF NOT EXISTS sns_deliveries_due ON sns_deliveries (due_ms);
 CREATE INDEX IF NOT EXISTS sns_deliveries_publication ON sns_deliveries (publication);

@@ -8,6 +8,7 @@ mod post;
 mod settle;
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
@@ -31,6 +32,9 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// How often subscriptions are looked through for those that can be confirmed no more, and the longest sleep.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
 
+/// How often deliveries are looked through for those that have waited for too long.
+const AGE_SWEEP: Duration = Duration::from_secs(60);
+
 /// A delivery that is due, ready to be posted, or why it cannot be.
 struct Ready {
     delivery: Delivery,
@@ -42,10 +46,10 @@ struct Ready {
 /// Runs until the service is gone.
 pub(super) async fn run(sns: Weak<Sns>, wake: Arc<Notify>) {
     let mut flights = Flights::default();
-    let mut swept = None;
+    let (mut swept, mut aged) = (None, None);
     loop {
         let Some(service) = sns.upgrade() else { return };
-        let round = service.round(&mut flights, &mut swept).await;
+        let round = service.round(&mut flights, &mut swept, &mut aged).await;
         drop(service);
         let pause = round.unwrap_or_else(|error| {
             tracing::error!(
@@ -71,27 +75,44 @@ pub(super) async fn run(sns: Weak<Sns>, wake: Arc<Notify>) {
 
 impl Sns {
     /// Does what is due and says how long there is nothing more to do by itself.
-    async fn round(&self, flights: &mut Flights, swept: &mut Option<Instant>) -> Result<Duration, Error> {
+    async fn round(
+        &self,
+        flights: &mut Flights,
+        swept: &mut Option<Instant>,
+        aged: &mut Option<Instant>,
+    ) -> Result<Duration, Error> {
         if swept.is_none_or(|last| last.elapsed() >= SWEEP) {
             let oldest_ms = self.oldest_token_ms();
             self.context().store.write(move |tx: &mut Transaction<'_>| unsubscribed::sweep(tx, oldest_ms)).await?;
             *swept = Some(Instant::now());
+        }
+        if aged.is_none_or(|last| last.elapsed() >= AGE_SWEEP) {
+            let shared = self.shared.clone();
+            self.context()
+                .store
+                .write(move |tx: &mut Transaction<'_>| settle::give_up_old(tx, &shared, now_ms()))
+                .await?;
+            *aged = Some(Instant::now());
         }
         let (room, context, second) = (flights.room(), self.shared.context.clone(), self.shared.times.second);
         let read = move |connection: &Connection| {
             let now = now_ms();
             let ready = ready(connection, &context, &room, now, second)?;
             let next = deliveries::next_due(connection, now)?;
-            Ok::<_, Error>((ready, next.map(|due| due.saturating_sub(now))))
+            let endpoints: HashSet<String> = deliveries::endpoints(connection)?.into_iter().collect();
+            Ok::<_, Error>((ready, next.map(|due| due.saturating_sub(now)), endpoints))
         };
-        let (ready, next_ms) = self.context().store.read(read).await?;
+        let (ready, next_ms, endpoints) = self.context().store.read(read).await?;
+        flights.keep(&endpoints);
         for ready in ready {
             flights.start(ready, self.shared.times.answer);
         }
         // Last, so that a key that cannot be read holds up nothing that is signed already.
         self.hand_out_unsent().await?;
         let next = next_ms.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(1)));
-        Ok([next, flights.next_rest()].into_iter().flatten().fold(SWEEP, Duration::min))
+        // While anything waits, what has waited for too long is looked for.
+        let age = (!endpoints.is_empty()).then_some(AGE_SWEEP);
+        Ok([next, flights.next_rest(), age].into_iter().flatten().fold(SWEEP, Duration::min))
     }
 
     /// Writes down what became of deliveries. When that fails they are made again, as they are still due.
@@ -104,7 +125,7 @@ impl Sns {
     }
 }
 
-/// As many as there is room for, endpoints that have nothing under way first, so that a slow one delays nobody.
+/// As many as there is room for. Endpoints take turns, and those that fail leave room to the others.
 fn ready(
     connection: &Connection,
     context: &Context,
@@ -114,9 +135,14 @@ fn ready(
 ) -> Result<Vec<Ready>, Error> {
     let mut ready = Vec::new();
     let mut endpoints = deliveries::endpoints(connection)?;
-    endpoints.sort_by_key(|endpoint| room.under_way(endpoint));
+    endpoints.sort_by_key(|endpoint| room.order(endpoint));
+    let mut for_troubled = room.for_troubled();
     for endpoint in endpoints {
+        let is_troubled = room.is_troubled(&endpoint);
         let mut places = room.places(&endpoint).min(room.total().saturating_sub(ready.len()));
+        if is_troubled {
+            places = places.min(for_troubled);
+        }
         if places == 0 {
             continue;
         }
@@ -127,6 +153,7 @@ fn ready(
             }
             let one = prepare(connection, context, delivery, second);
             places = if one.rest.is_some() { 0 } else { places - 1 };
+            for_troubled = for_troubled.saturating_sub(usize::from(is_troubled));
             ready.push(one);
         }
     }

@@ -42,8 +42,8 @@ pub(super) struct Recipient<'a> {
 pub(super) fn add(connection: &Connection, publication: i64, to: &Recipient<'_>, now_ms: i64) -> Result<(), Error> {
     connection
         .prepare_cached(
-            "INSERT INTO sns_deliveries (publication, topic, subscription, endpoint, raw, due_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO sns_deliveries (publication, topic, subscription, endpoint, raw, due_ms, made_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
         )?
         .execute(params![publication, to.topic, to.subscription, to.endpoint, to.raw, now_ms])?;
     Ok(())
@@ -70,6 +70,15 @@ pub(super) fn due(connection: &Connection, endpoint: &str, now_ms: i64, limit: u
     let mut statement = connection
         .prepare_cached(&format!("{COLUMNS} WHERE endpoint = ?1 AND due_ms <= ?2 ORDER BY due_ms, id LIMIT ?3"))?;
     let rows = statement.query_map(params![endpoint, now_ms, limit as i64], row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The oldest, as far as they were made before a time. Those of a version that did not note it are not
+/// among them.
+pub(super) fn made_before(connection: &Connection, until_ms: i64, limit: usize) -> Result<Vec<Delivery>, Error> {
+    let mut statement =
+        connection.prepare_cached(&format!("{COLUMNS} WHERE made_ms BETWEEN 1 AND ?1 ORDER BY made_ms LIMIT ?2"))?;
+    let rows = statement.query_map(params![until_ms, limit as i64], row)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -129,4 +138,43 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         raw: row.get(5)?,
         failures: row.get(6)?,
     })
+}
+
+#[cfg(test)]
+impl Delivery {
+    /// One that nothing is known of but where it goes.
+    pub(super) fn sample(id: i64, endpoint: &str) -> Self {
+        let text = String::new();
+        Self {
+            id,
+            publication: 0,
+            topic: text.clone(),
+            subscription: text,
+            endpoint: endpoint.to_owned(),
+            raw: true,
+            failures: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::SCHEMA, *};
+
+    #[test]
+    fn the_oldest_are_found_and_those_of_an_unknown_age_are_not() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(SCHEMA).unwrap();
+        connection.execute("INSERT INTO sns_topics VALUES ('t', '{}', '{}')", []).unwrap();
+        let to = Recipient { topic: "t", subscription: "s", endpoint: "http://h/", raw: true };
+        for made_ms in [0, 3000, 1000, 2000] {
+            add(&connection, 1, &to, made_ms).unwrap();
+        }
+        let found = |until_ms, limit| -> Vec<i64> {
+            made_before(&connection, until_ms, limit).unwrap().into_iter().map(|delivery| delivery.id).collect()
+        };
+        assert_eq!(found(2000, 10), [3, 4]);
+        assert_eq!(found(9000, 1), [3]);
+        assert!(found(999, 10).is_empty());
+    }
 }

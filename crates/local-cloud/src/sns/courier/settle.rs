@@ -42,6 +42,21 @@ pub(super) fn settle(
     }
 }
 
+/// The longest that a message is tried for: that is the longest delivery policy (SNS developer guide,
+/// "Amazon SNS message delivery retries"). It bounds what gathers for an endpoint that never answers.
+const LONGEST_MS: i64 = 60 * 60 * 1000;
+/// Deliveries given up in one write, which others wait for.
+const AT_A_TIME: usize = 500;
+
+/// Gives up what has waited for too long, whatever its turn.
+pub(super) fn give_up_old(tx: &mut Transaction<'_>, shared: &Shared, now_ms: i64) -> Result<(), Error> {
+    for delivery in deliveries::made_before(tx, now_ms - LONGEST_MS, AT_A_TIME)? {
+        let reason = "it was not taken within an hour";
+        give_up(tx, shared, &delivery, delivery.failures, reason)?;
+    }
+    Ok(())
+}
+
 /// Only messages that somebody published go to a dead-letter queue: the rest is for the endpoint alone.
 fn give_up(
     tx: &mut Transaction<'_>,
