@@ -11,11 +11,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
+use crate::Limits;
+
 /// How long to wait when the system has no descriptor left for one more connection.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a client may take nothing of an answer, in milliseconds.
-#[cfg(target_os = "linux")]
-const STALL: u32 = 60_000;
 /// A server that stays full says so this often.
 const REMIND: Duration = Duration::from_secs(60);
 
@@ -23,15 +22,15 @@ const REMIND: Duration = Duration::from_secs(60);
 pub struct Door {
     listener: TcpListener,
     places: Arc<Semaphore>,
-    connections: u32,
+    limits: Limits,
     warned: Option<Instant>,
 }
 
 impl Door {
-    /// Room for `connections` at once.
-    pub fn new(listener: TcpListener, connections: u32) -> Self {
-        let places = Arc::new(Semaphore::new(connections as usize));
-        Self { listener, places, connections, warned: None }
+    /// Room for as many at once as the limits say.
+    pub fn new(listener: TcpListener, limits: Limits) -> Self {
+        let places = Arc::new(Semaphore::new(limits.connections as usize));
+        Self { listener, places, limits, warned: None }
     }
 
     /// The next connection and its place, which is free again when it is dropped. Nothing is lost when
@@ -48,7 +47,7 @@ impl Door {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    if let Err(error) = prepare(&stream) {
+                    if let Err(error) = prepare(&stream, self.limits.stall) {
                         tracing::debug!(%error, "cannot set an option of a connection");
                     }
                     return stream;
@@ -65,18 +64,19 @@ impl Door {
 
     fn warn(&mut self) {
         if self.warned.is_none_or(|then| then.elapsed() >= REMIND) {
-            tracing::warn!(connections = self.connections, "all connections are taken; further clients wait");
+            tracing::warn!(connections = self.limits.connections, "all connections are taken; further clients wait");
             self.warned = Some(Instant::now());
         }
     }
 }
 
-fn prepare(stream: &TcpStream) -> std::io::Result<()> {
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux has such a limit"))]
+fn prepare(stream: &TcpStream, stall: Duration) -> std::io::Result<()> {
     // Small answers must not wait for more to send.
     stream.set_nodelay(true)?;
     // Linux closes a connection whose client takes nothing of what was sent (tcp(7), TCP_USER_TIMEOUT).
     #[cfg(target_os = "linux")]
-    rustix::net::sockopt::set_tcp_user_timeout(stream, STALL)?;
+    rustix::net::sockopt::set_tcp_user_timeout(stream, u32::try_from(stall.as_millis()).unwrap_or(u32::MAX))?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! `axum::serve` has neither: a client that opens connections and says nothing holds them, and
 //! with them the process's file descriptors, for ever.
 
+mod descriptors;
 mod door;
 
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct Limits {
     /// How long a request's head may take to arrive; also how long a connection may be idle between
     /// two requests.
     pub head: Duration,
+    /// How long a client may take nothing of an answer (Linux only; at most 49 days).
+    pub stall: Duration,
 }
 
 impl Limits {
@@ -40,18 +43,31 @@ impl Limits {
     /// it sends requests into closing ones; the one of AWS does so after 60 seconds by default
     /// (Elastic Load Balancing, "Connection idle timeout").
     pub const HEAD: Duration = Duration::from_secs(75);
+    /// The default of `stall`.
+    pub const STALL: Duration = Duration::from_secs(60);
+
+    /// `connections` at once, or as many as the system allows: the process's limit of open files is
+    /// raised, and each of two listeners gets a third of the descriptors, files and queues the rest.
+    pub fn that_fit(connections: u32) -> Self {
+        let fit = u32::try_from(descriptors::raise() / 3).unwrap_or(u32::MAX).max(1);
+        // Nobody asked for the default, so that less than it is nothing to warn of.
+        if fit < connections && connections != Self::CONNECTIONS {
+            tracing::warn!(connections = fit, "the limit of open files allows fewer connections than asked for");
+        }
+        Self { connections: connections.min(fit), ..Self::default() }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: Self::CONNECTIONS, head: Self::HEAD }
+        Self { connections: Self::CONNECTIONS, head: Self::HEAD, stall: Self::STALL }
     }
 }
 
 /// Serves until `stop`, then lets the requests in hand end. A connection that is between requests
 /// ends at once.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
-    let mut door = Door::new(listener, limits.connections);
+    let mut door = Door::new(listener, limits);
     let http = http(limits);
     let connections = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);

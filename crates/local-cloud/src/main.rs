@@ -102,10 +102,11 @@ fn keys_in(file: &Path) -> anyhow::Result<Vec<AccessKey>> {
 /// Serves until a signal, then lets what is in hand finish, within bounds.
 async fn serve(listener: TcpListener, router: axum::Router, mut signals: Signals) {
     let (stop, stopped) = oneshot::channel::<()>();
-    let mut server = std::pin::pin!(http_server::serve(listener, router, Limits::default(), async move {
-        // An error means that the sender is gone: that is the sign.
-        let _ = stopped.await;
-    }));
+    let mut server =
+        std::pin::pin!(http_server::serve(listener, router, Limits::that_fit(Limits::CONNECTIONS), async move {
+            // An error means that the sender is gone: that is the sign.
+            let _ = stopped.await;
+        }));
     tokio::select! {
         () = &mut server => {}
         () = signals.next() => {

@@ -41,14 +41,9 @@ pub struct ConnectionArgs {
 }
 
 impl ConnectionArgs {
-    /// Lets the process open as many files and connections as the system allows, and gives the limits
-    /// that fit: each of two listeners gets a third of the descriptors, files and queues the rest.
+    /// The limits that these settings and the system allow; raises the process's limit of open files.
     pub fn limits(&self) -> Limits {
-        let fit = u32::try_from(raise_open_files() / 3).unwrap_or(u32::MAX).max(1);
-        if fit < self.max_connections && self.max_connections != Limits::CONNECTIONS {
-            tracing::warn!(connections = fit, "the limit of open files allows fewer connections than asked for");
-        }
-        Limits { connections: self.max_connections.min(fit), ..Limits::default() }
+        Limits::that_fit(self.max_connections)
     }
 }
 
@@ -113,24 +108,6 @@ where
     health.stopping();
     tracing::info!("stopping");
     shutdown.finish(grace).await
-}
-
-/// The most files that macOS lets one process open.
-const OPEN_MAX: u64 = 10_240;
-
-/// Raises the soft limit of open files to the hard one and gives it back: the usual soft limit of
-/// 1024 is a relic of `select(2)`.
-fn raise_open_files() -> u64 {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-    let limit = getrlimit(Resource::Nofile);
-    let raise = |current| setrlimit(Resource::Nofile, Rlimit { current, maximum: limit.maximum });
-    // macOS takes no soft limit above OPEN_MAX (setrlimit(2) there).
-    let open_max = Some(limit.maximum.map_or(OPEN_MAX, |maximum| maximum.min(OPEN_MAX)));
-    if let Err(error) = raise(limit.maximum).or_else(|_| raise(open_max)) {
-        tracing::warn!(%error, soft = limit.current, "cannot raise the limit of open files");
-    }
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// Queue names take letters, digits, `-` and `_`; 40 characters leave room for the longest name.

@@ -62,9 +62,11 @@ mod tests {
         let text = message("--secret");
         assert!(text.contains("--secret") && text.contains("invalid digit") && !text.contains("s3cr3t"), "{text}");
         assert!(message("--open").contains("s3cr3t"));
-        assert!(
-            Args::try_parse_from(["test", "--secret", "1", "--open", "2"])
-                .is_ok_and(|args| args.secret == args.open.map(|n| n - 1))
-        );
+    }
+
+    #[test]
+    fn what_can_be_read_is_read() {
+        let args = Args::try_parse_from(["test", "--secret", "1", "--open", "2"]).ok().unwrap();
+        assert_eq!((args.secret, args.open), (Some(1), Some(2)));
     }
 }

@@ -11,8 +11,9 @@ use std::{
 pub fn path(name: &str) -> PathBuf {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     let directory = DIRECTORY.get_or_init(|| {
-        let status =
-            Command::new(env!("CARGO")).args(["build", "--quiet", "--locked", "--workspace", "--bins"]).status();
+        // With the tests, as these were built: alone, the binaries would get dependencies of other features.
+        let build = ["build", "--quiet", "--locked", "--workspace", "--all-targets"];
+        let status = Command::new(env!("CARGO")).args(build).status();
         assert!(status.expect("cargo runs").success(), "the binaries do not build");
         // This test lies in <target>/debug/deps.
         let test = std::env::current_exe().expect("this test has a path");

@@ -8,7 +8,7 @@ use runtime::ProcessArgs;
 
 /// Keeps each user's notices: stores one when a file ends, lists, counts and pushes them.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Args {
     #[command(flatten)]
     process: ProcessArgs,

@@ -124,3 +124,32 @@ async fn a_stop_ends_idle_connections_and_waits_for_requests() {
     assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("hello"), "{text}");
     timeout(DEADLINE, server.task).await.expect("the server ends").unwrap();
 }
+
+/// On other systems a client may take nothing of an answer for as long as it likes.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_given_up() {
+    static GIVEN_UP: Notify = Notify::const_new();
+    struct Endless;
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            GIVEN_UP.notify_one();
+        }
+    }
+    let endless = get(|| async {
+        let chunks = futures::stream::repeat_with({
+            let body = Endless;
+            move || {
+                let _ = &body;
+                Ok::<_, std::convert::Infallible>(vec![0_u8; 64 * 1024])
+            }
+        });
+        axum::body::Body::from_stream(chunks)
+    });
+    let limits = Limits { stall: Duration::from_millis(300), ..Limits::default() };
+    let server = Server::start(Router::new().route("/", endless), limits).await;
+    let mut reader = server.connect().await;
+    reader.write_all(REQUEST).await.unwrap();
+    timeout(DEADLINE, GIVEN_UP.notified()).await.expect("the server gives up");
+    drop(reader);
+}

@@ -31,7 +31,6 @@ use post::{Outcome, Parcel};
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// How often subscriptions are looked through for those that can be confirmed no more, and the longest sleep.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
-
 /// How often deliveries are looked through for those that have waited for too long.
 const AGE_SWEEP: Duration = Duration::from_secs(60);
 
@@ -87,20 +86,17 @@ impl Sns {
             *swept = Some(Instant::now());
         }
         if aged.is_none_or(|last| last.elapsed() >= AGE_SWEEP) {
-            let shared = self.shared.clone();
-            self.context()
-                .store
-                .write(move |tx: &mut Transaction<'_>| settle::give_up_old(tx, &shared, now_ms()))
-                .await?;
+            while self.give_up_old().await? {}
             *aged = Some(Instant::now());
         }
         let (room, context, second) = (flights.room(), self.shared.context.clone(), self.shared.times.second);
         let read = move |connection: &Connection| {
             let now = now_ms();
-            let ready = ready(connection, &context, &room, now, second)?;
+            let mut endpoints = deliveries::endpoints(connection)?;
+            endpoints.sort_by_key(|endpoint| room.order(endpoint));
+            let ready = ready(connection, &context, &room, &endpoints, second)?;
             let next = deliveries::next_due(connection, now)?;
-            let endpoints: HashSet<String> = deliveries::endpoints(connection)?.into_iter().collect();
-            Ok::<_, Error>((ready, next.map(|due| due.saturating_sub(now)), endpoints))
+            Ok::<_, Error>((ready, next.map(|due| due.saturating_sub(now)), HashSet::from_iter(endpoints)))
         };
         let (ready, next_ms, endpoints) = self.context().store.read(read).await?;
         flights.keep(&endpoints);
@@ -115,6 +111,13 @@ impl Sns {
         Ok([next, flights.next_rest(), age].into_iter().flatten().fold(SWEEP, Duration::min))
     }
 
+    /// Gives up some of what has waited for too long, in a write of its own. True when there may be more.
+    async fn give_up_old(&self) -> Result<bool, Error> {
+        let shared = self.shared.clone();
+        let write = move |tx: &mut Transaction<'_>| settle::give_up_old(tx, &shared, now_ms());
+        self.context().store.write(write).await
+    }
+
     /// Writes down what became of deliveries. When that fails they are made again, as they are still due.
     async fn note(&self, landed: Vec<(Delivery, Outcome)>) -> Result<(), Error> {
         let shared = self.shared.clone();
@@ -125,28 +128,27 @@ impl Sns {
     }
 }
 
-/// As many as there is room for. Endpoints take turns, and those that fail leave room to the others.
+/// As many as there is room for, of the endpoints in their order. Those that fail leave room to the others.
 fn ready(
     connection: &Connection,
     context: &Context,
     room: &Room,
-    now_ms: i64,
+    endpoints: &[String],
     second: Duration,
 ) -> Result<Vec<Ready>, Error> {
     let mut ready = Vec::new();
-    let mut endpoints = deliveries::endpoints(connection)?;
-    endpoints.sort_by_key(|endpoint| room.order(endpoint));
+    let now_ms = now_ms();
     let mut for_troubled = room.for_troubled();
     for endpoint in endpoints {
-        let is_troubled = room.is_troubled(&endpoint);
-        let mut places = room.places(&endpoint).min(room.total().saturating_sub(ready.len()));
+        let is_troubled = room.is_troubled(endpoint);
+        let mut places = room.places(endpoint).min(room.total().saturating_sub(ready.len()));
         if is_troubled {
             places = places.min(for_troubled);
         }
         if places == 0 {
             continue;
         }
-        let due = deliveries::due(connection, &endpoint, now_ms, flights::MOST_PER_ENDPOINT)?;
+        let due = deliveries::due(connection, endpoint, now_ms, flights::MOST_PER_ENDPOINT)?;
         for delivery in due.into_iter().filter(|delivery| room.is_new(delivery.id)) {
             if places == 0 {
                 break;

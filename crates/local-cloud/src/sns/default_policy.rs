@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-/// Only its owner may use it (SNS developer guide, "Overview of
-/// managing access in Amazon SNS").
+/// Only its owner may use it (SNS developer guide, "Overview of managing access in Amazon SNS").
 pub(super) fn default(topic_arn: &str, account: &str) -> String {
     let actions = [
         "SNS:GetTopicAttributes",

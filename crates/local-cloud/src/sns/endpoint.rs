@@ -46,7 +46,8 @@ pub(super) fn shown(endpoint: &str) -> String {
     url.into()
 }
 
-fn is_queue_arn(text: &str) -> bool {
+/// Whether it names a standard queue.
+pub(super) fn is_queue_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     // Standard topics do not deliver to FIFO queues (SNS developer guide, "Amazon SNS FIFO topics").
     matches!(parts[..], ["arn", _, "sqs", _, _, name] if !name.is_empty() && !name.ends_with(".fifo"))

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Shared, error::Error, publication::Content, subscription::Subscription};
+use super::{Shared, endpoint, error::Error, publication::Content, subscription::Subscription};
 use crate::{sqs::Outgoing, store::Transaction};
 
 #[derive(Deserialize)]
@@ -18,10 +18,10 @@ pub(super) fn target(policy: &str) -> Result<String, String> {
     let policy: RedrivePolicy = serde_json::from_value(value)
         .map_err(|_| "RedrivePolicy: deadLetterTargetArn is missing or is not the only member".to_owned())?;
     let target = policy.dead_letter_target_arn;
-    let parts: Vec<&str> = target.split(':').collect();
-    match parts[..] {
-        ["arn", _, "sqs", _, _, name] if !name.is_empty() && !name.ends_with(".fifo") => Ok(target),
-        _ => Err(format!("RedrivePolicy: deadLetterTargetArn is an invalid arn: {target}")),
+    if endpoint::is_queue_arn(&target) {
+        Ok(target)
+    } else {
+        Err(format!("RedrivePolicy: deadLetterTargetArn is an invalid arn: {target}"))
     }
 }
 

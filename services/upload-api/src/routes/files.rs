@@ -62,7 +62,8 @@ async fn show(State(app): State<AppState>, User(owner): User, Id(id): Id) -> Res
     Ok(Json(file.into()))
 }
 
-/// The file is gone at once; its objects follow. No job is made of it any more, and no notice comes.
+/// The file is gone at once; its objects follow. Once the other services have heard of it, no job is
+/// made of it any more and no notice comes.
 async fn delete(State(app): State<AppState>, User(owner): User, Id(id): Id) -> Result<StatusCode, Problem> {
     let now = Timestamp::now();
     let mut transaction = app.database.begin().await?;

@@ -24,8 +24,9 @@ pub struct Stuck {
 }
 
 /// Claims files that are due: queued ones, whose request may be lost, and those being transcoded, whose
-/// result may be; transcode-worker answers a repeated request with the result of a job that has ended. The time to the next request doubles with the file's age: a
-/// queue that is merely long must not be made longer by its own delay.
+/// result may be; transcode-worker answers a repeated request with the result of a job that has ended.
+/// The time to the next request doubles with the file's age: a queue that is merely long must not be
+/// made longer by its own delay.
 pub async fn claim(connection: &mut AnyConnection, now: Timestamp) -> Result<Vec<Stuck>, sqlx::Error> {
     let rows = sqlx::query(
         "UPDATE files SET driven_at = $1,

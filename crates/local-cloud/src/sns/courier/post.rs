@@ -1,6 +1,6 @@
 //! One post to an endpoint, and what its answer means.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use reqwest::{
     Client, StatusCode, Url,
@@ -49,7 +49,7 @@ impl Clients {
         // A redirect would let the endpoint choose who else gets the message.
         let builder = || Client::builder().timeout(answer).redirect(Policy::none()).pool_idle_timeout(IDLE);
         let made = builder().no_proxy().build().and_then(|direct| Ok((direct, builder().build()?)));
-        Self { made: made.map_err(|error| chain(&error)) }
+        Self { made: made.map_err(told) }
     }
 
     fn to(&self, url: &Url) -> Result<&Client, String> {
@@ -85,8 +85,8 @@ pub(super) async fn post(clients: &Clients, parcel: Parcel) -> Outcome {
     }
     match request.send().await {
         Ok(response) => of_status(response.status()),
-        Err(error) if error.is_builder() => Outcome::Refused(chain(&error.without_url())),
-        Err(error) => Outcome::Failed(chain(&error.without_url())),
+        Err(error) if error.is_builder() => Outcome::Refused(told(error.without_url())),
+        Err(error) => Outcome::Failed(told(error.without_url())),
     }
 }
 
@@ -103,15 +103,9 @@ fn of_status(status: StatusCode) -> Outcome {
     }
 }
 
-/// The outermost error alone says only that something failed.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+/// With its causes: the outermost error alone says only that something failed.
+fn told(error: reqwest::Error) -> String {
+    format!("{:#}", anyhow::Error::from(error))
 }
 
 #[cfg(test)]

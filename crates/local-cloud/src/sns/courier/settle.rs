@@ -14,6 +14,12 @@ use super::{
 };
 use crate::{sqs::now_ms, store::Transaction};
 
+/// The longest that a message is tried for: that is the longest delivery policy (SNS developer guide,
+/// "Amazon SNS message delivery retries"). It bounds what gathers for an endpoint that never answers.
+const LONGEST_MS: i64 = 60 * 60 * 1000;
+/// Deliveries given up in one write, which others wait for.
+const AT_A_TIME: usize = 500;
+
 /// Takes the delivery away, or puts it off until it is to be tried again.
 pub(super) fn settle(
     tx: &mut Transaction<'_>,
@@ -42,19 +48,14 @@ pub(super) fn settle(
     }
 }
 
-/// The longest that a message is tried for: that is the longest delivery policy (SNS developer guide,
-/// "Amazon SNS message delivery retries"). It bounds what gathers for an endpoint that never answers.
-const LONGEST_MS: i64 = 60 * 60 * 1000;
-/// Deliveries given up in one write, which others wait for.
-const AT_A_TIME: usize = 500;
-
-/// Gives up what has waited for too long, whatever its turn.
-pub(super) fn give_up_old(tx: &mut Transaction<'_>, shared: &Shared, now_ms: i64) -> Result<(), Error> {
-    for delivery in deliveries::made_before(tx, now_ms - LONGEST_MS, AT_A_TIME)? {
+/// Gives up what has waited for too long, whatever its turn. True when there may be more.
+pub(super) fn give_up_old(tx: &mut Transaction<'_>, shared: &Shared, now_ms: i64) -> Result<bool, Error> {
+    let old = deliveries::made_before(tx, now_ms - LONGEST_MS, AT_A_TIME)?;
+    for delivery in &old {
         let reason = "it was not taken within an hour";
-        give_up(tx, shared, &delivery, delivery.failures, reason)?;
+        give_up(tx, shared, delivery, delivery.failures, reason)?;
     }
-    Ok(())
+    Ok(old.len() == AT_A_TIME)
 }
 
 /// Only messages that somebody published go to a dead-letter queue: the rest is for the endpoint alone.
