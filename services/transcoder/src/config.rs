@@ -43,6 +43,9 @@ pub struct EngineConfig {
     /// How many jobs run at once; as many as there are cores by default.
     #[arg(long, env = "SEGUE_TRANSCODER_JOBS")]
     pub jobs: Option<NonZeroUsize>,
+    /// How many encoders run at once, for all jobs together; as many as there are cores by default.
+    #[arg(long, env = "SEGUE_TRANSCODER_ENCODERS")]
+    pub encoders: Option<NonZeroUsize>,
     /// The most bytes of an input.
     #[arg(long, env = "SEGUE_TRANSCODER_MAX_INPUT_BYTES", default_value_t = 5 * GIB)]
     pub max_input_bytes: u64,
@@ -75,9 +78,18 @@ impl EngineConfig {
 
     /// How many jobs run at once.
     pub fn jobs(&self) -> usize {
-        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         self.jobs.unwrap_or_else(cores).get()
     }
+
+    /// How many encoders run at once.
+    pub fn encoders(&self) -> usize {
+        self.encoders.unwrap_or_else(cores).get()
+    }
+}
+
+/// Those that this process may use.
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 fn account(text: &str) -> Result<String, String> {

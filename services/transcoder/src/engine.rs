@@ -3,20 +3,21 @@
 //! A small graph of steps, each a function with plain inputs and outputs:
 //!
 //! ```text
-//! fetch ──┬─► probe ───────────┐
-//!         └─► encode ─► measure ┴─► store (outputs at once)
+//! fetch ─► probe, encode ─► measure ─► store (outputs at once)
 //! look for outputs that exist, beside fetch
 //! ```
 //!
-//! Probing and encoding run side by side: no plan depends on what probing finds, and starting a process costs more
-//! than probing a short file.
+//! A short input is probed and encoded side by side; a long one is probed first and then encoded in segments, on all
+//! cores ([`split`]).
 
 mod encode;
 mod measure;
 mod plan;
 mod probe;
 mod process;
+mod runner;
 mod scratch;
+mod split;
 mod storage;
 mod tools;
 
@@ -28,7 +29,10 @@ use elastic_transcoder::{DetectedProperties, Failure, FailureCode};
 use futures::future::join_all;
 
 pub use encode::EncodeInput;
+use probe::Media;
+
 pub use plan::{Encoding, demuxer};
+pub use runner::Runner;
 pub use scratch::Scratch;
 pub use storage::{Object, Storage};
 pub use tools::Tools;
@@ -101,13 +105,17 @@ impl<E: Into<anyhow::Error>> From<E> for StepError {
     }
 }
 
+/// An input of so many bytes may be long enough to be worth a look before it is encoded.
+const LARGE: u64 = 1024 * 1024;
+
+/// What probing found, and what became of the wanted outputs.
+type Encoded = (Result<Media, Failure>, Vec<Result<(), Failure>>);
+
 /// Runs tasks.
 #[derive(Debug)]
 pub struct Engine {
-    /// ffmpeg and ffprobe.
-    pub tools: Tools,
-    /// Bounds of every task.
-    pub limits: Limits,
+    /// Runs ffmpeg and ffprobe.
+    pub runner: Runner,
     /// Where files lie while they are worked on.
     pub scratch: Scratch,
     /// Where they come from and go to.
@@ -126,7 +134,7 @@ impl Engine {
 
     async fn steps(&self, task: &Task, directory: &Path) -> anyhow::Result<Report> {
         let input = directory.join(encode::INPUT);
-        let fetch = self.storage.fetch(&task.input, &input, self.limits.input_bytes);
+        let fetch = self.storage.fetch(&task.input, &input, self.runner.limits.input_bytes);
         let look = join_all(task.outputs.iter().map(|output| self.storage.free_for(&output.object, &task.job_id)));
         let (fetched, free) = tokio::join!(fetch, look);
         let size = match fetched {
@@ -160,19 +168,13 @@ impl Engine {
         wanted: &[usize],
         directory: &Path,
         size: u64,
-    ) -> anyhow::Result<(Option<probe::Media>, Vec<Result<(), Failure>>)> {
+    ) -> anyhow::Result<(Option<Media>, Vec<Result<(), Failure>>)> {
         let all = |failure: Failure| wanted.iter().map(|_| Err(failure.clone())).collect();
-        let mut probe = std::pin::pin!(probe::probe(self, task.demuxer, directory, size));
         let input = EncodeInput { demuxer: task.demuxer, directory };
-        let mut encode = std::pin::pin!(encode::encode(self, &input, task, wanted));
-        let (probed, encoded) = tokio::select! {
-            probed = &mut probe => match probed? {
-                // Encoding is dropped, and its process with it: what is no media can keep ffmpeg busy for long.
-                Err(failure) => return Ok((None, all(failure))),
-                Ok(media) if media.has_audio => (Ok(media), encode.await?),
-                Ok(media) => (Ok(media), Vec::new()),
-            },
-            encoded = &mut encode => (probe.await?, encoded?),
+        let (probed, encoded) = if size < LARGE {
+            self.at_once(task, wanted, &input, size).await?
+        } else {
+            self.in_turn(task, wanted, &input, size).await?
         };
         Ok(match probed {
             Err(failure) => (None, all(failure)),
@@ -182,6 +184,48 @@ impl Engine {
             }
             Ok(media) => (Some(media), encoded),
         })
+    }
+
+    /// Probes and encodes side by side: starting a process costs more than probing a short file.
+    async fn at_once(
+        &self,
+        task: &Task,
+        wanted: &[usize],
+        input: &EncodeInput<'_>,
+        size: u64,
+    ) -> anyhow::Result<Encoded> {
+        let mut probe = std::pin::pin!(probe::probe(&self.runner, task.demuxer, input.directory, size));
+        let mut encode = std::pin::pin!(encode::encode(&self.runner, input, task, wanted));
+        Ok(tokio::select! {
+            probed = &mut probe => match probed? {
+                Ok(media) if media.has_audio => (Ok(media), encode.await?),
+                // Encoding is dropped, and its process with it: what is no media can keep ffmpeg busy for long.
+                probed => (probed, Vec::new()),
+            },
+            encoded = &mut encode => (probe.await?, encoded?),
+        })
+    }
+
+    /// Probes first, so that a long input can be encoded in segments.
+    async fn in_turn(
+        &self,
+        task: &Task,
+        wanted: &[usize],
+        input: &EncodeInput<'_>,
+        size: u64,
+    ) -> anyhow::Result<Encoded> {
+        let probed = probe::probe(&self.runner, task.demuxer, input.directory, size).await?;
+        let Some(media) = probed.as_ref().ok().filter(|media| media.has_audio) else { return Ok((probed, Vec::new())) };
+        if let Some(plan) = split::Plan::of(task, wanted, media, self.runner.encoders()) {
+            match settled(split::encode(&self.runner, input, task, &plan).await)? {
+                Ok(()) => return Ok((probed, vec![Ok(()); wanted.len()])),
+                // Which output it was comes to light when all are tried in one piece.
+                Err(failure) if failure.code == FailureCode::Unhandled => {}
+                Err(failure) => return Ok((probed, vec![Err(failure); wanted.len()])),
+            }
+        }
+        let encoded = encode::encode(&self.runner, input, task, wanted).await?;
+        Ok((probed, encoded))
     }
 
     async fn store(
@@ -195,7 +239,7 @@ impl Engine {
         let output = &task.outputs[index];
         let path = directory.join(encode::output_name(index));
         let bytes = tokio::fs::metadata(&path).await.context("an output vanished")?.len();
-        let duration_millis = measure::millis(self, output.encoding.measure, directory, index).await?;
+        let duration_millis = measure::millis(&self.runner, output.encoding.measure, directory, index).await?;
         if duration_millis <= 0 {
             // ffmpeg took something for media that holds not one sample.
             return Err(StepError::Failed(Failure::not_media()));

@@ -28,7 +28,7 @@ pub use api::{Api, router};
 pub use config::{Config, EngineConfig};
 pub use store::{MIGRATIONS, SCHEMA, Store};
 
-use engine::{Engine, Scratch, Storage, Tools};
+use engine::{Engine, Runner, Scratch, Storage, Tools};
 use handler::JobHandler;
 
 /// A job whose process died is run again after this.
@@ -63,5 +63,6 @@ async fn engine(platform: &Platform, config: &EngineConfig) -> anyhow::Result<En
     let directory = config.scratch_dir();
     let scratch = Scratch::open(&directory)
         .with_context(|| format!("cannot use the scratch directory {} (SEGUE_SCRATCH_DIR)", directory.display()))?;
-    Ok(Engine { tools, limits: config.limits(), scratch, storage: Storage::new(platform.aws.s3.clone()) })
+    let runner = Runner::new(tools, config.limits(), config.encoders());
+    Ok(Engine { runner, scratch, storage: Storage::new(platform.aws.s3.clone()) })
 }

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::anyhow;
 use elastic_transcoder::{Failure, FailureCode};
 
 use super::process::{self, Ended};
-use super::{Engine, Task};
+use super::{Limits, Runner, StepError, Task, settled};
+
+/// What every ffmpeg begins with: no questions, nothing said but complaints, files written over.
+pub const QUIET: [&str; 6] = ["-nostdin", "-nostats", "-y", "-hide_banner", "-loglevel", "warning"];
 
 /// The input's name in the task's directory. It has no extension, which ffmpeg would take for a hint.
 pub const INPUT: &str = "input";
@@ -32,8 +35,7 @@ pub fn output_name(index: usize) -> String {
 
 /// The arguments that open the input, for ffmpeg and ffprobe alike.
 pub fn input_arguments(demuxer: Option<&'static str>) -> Vec<String> {
-    let mut arguments: Vec<String> =
-        ["-hide_banner", "-loglevel", "warning", "-protocol_whitelist", "file,pipe"].map(String::from).into();
+    let mut arguments: Vec<String> = ["-protocol_whitelist", "file,pipe"].map(String::from).into();
     arguments.extend(["-format_whitelist".into(), DEMUXERS.into()]);
     if let Some(demuxer) = demuxer {
         arguments.extend(["-f".into(), demuxer.into()]);
@@ -42,11 +44,23 @@ pub fn input_arguments(demuxer: Option<&'static str>) -> Vec<String> {
     arguments
 }
 
-/// Makes the outputs whose indexes are given; one result for each.
+/// The arguments up to the last output, with which a command makes the outputs whose indexes are given.
+pub fn arguments(input: &EncodeInput<'_>, task: &Task, wanted: &[usize]) -> Vec<String> {
+    let mut arguments: Vec<String> = QUIET.map(String::from).into();
+    arguments.extend(input_arguments(input.demuxer));
+    for &index in wanted {
+        arguments.extend(["-map", "0:a:0", "-map_chapters", "-1"].map(String::from));
+        arguments.extend(task.outputs[index].encoding.arguments());
+        arguments.push(format!("file:{}", output_name(index)));
+    }
+    arguments
+}
+
+/// Makes the outputs whose indexes are given with one command; one result for each.
 ///
 /// One failing encoder ends the whole command. Then each output is tried by itself, so that it fails alone.
 pub async fn encode(
-    engine: &Engine,
+    runner: &Runner,
     input: &EncodeInput<'_>,
     task: &Task,
     wanted: &[usize],
@@ -54,12 +68,12 @@ pub async fn encode(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let together = command(engine, input, task, wanted).await?;
+    let together = settled(command(runner, input, task, wanted).await)?;
     match together {
         Err(failure) if wanted.len() > 1 && failure.code == FailureCode::Unhandled => {
             let mut results = Vec::with_capacity(wanted.len());
             for index in wanted {
-                results.push(command(engine, input, task, std::slice::from_ref(index)).await?);
+                results.push(settled(command(runner, input, task, std::slice::from_ref(index)).await)?);
             }
             Ok(results)
         }
@@ -67,36 +81,32 @@ pub async fn encode(
     }
 }
 
-async fn command(
-    engine: &Engine,
-    input: &EncodeInput<'_>,
-    task: &Task,
-    wanted: &[usize],
-) -> anyhow::Result<Result<(), Failure>> {
-    let mut arguments: Vec<String> = ["-nostdin", "-nostats", "-y"].map(String::from).into();
-    arguments.extend(input_arguments(input.demuxer));
-    for &index in wanted {
-        arguments.extend(["-map", "0:a:0", "-map_chapters", "-1"].map(String::from));
-        arguments.extend(task.outputs[index].encoding.arguments.iter().cloned());
-        arguments.push(format!("file:{}", output_name(index)));
-    }
-    let ended = process::run(&engine.tools.ffmpeg, &arguments, input.directory, &engine.limits).await?;
+async fn command(runner: &Runner, input: &EncodeInput<'_>, task: &Task, wanted: &[usize]) -> Result<(), StepError> {
+    let _place = runner.place().await;
+    let arguments = arguments(input, task, wanted);
+    let ended = process::run(&runner.tools.ffmpeg, &arguments, input.directory, &runner.limits).await?;
+    succeeded(ended, task, &runner.limits)
+}
+
+/// What the end of an ffmpeg means for the job.
+pub fn succeeded(ended: Ended, task: &Task, limits: &Limits) -> Result<(), StepError> {
     match ended {
-        Ended::Exited { status, .. } if status.success() => Ok(Ok(())),
+        Ended::Exited { status, .. } if status.success() => Ok(()),
         Ended::Exited { stderr, .. } if stderr.contains("No space left on device") => {
-            bail!("no space left for the files of job {}", task.job_id)
+            Err(StepError::Again(anyhow!("no space left for the files of job {}", task.job_id)))
         }
         Ended::Exited { status, stderr, .. } => {
             // Mostly the file's fault, so there is nothing for an operator to do.
-            tracing::info!(job_id = task.job_id, %status, outputs = wanted.len(), stderr, "ffmpeg failed");
-            Ok(Err(Failure::new(FailureCode::Unhandled, "Amazon Elastic Transcoder could not process the media file.")))
+            tracing::info!(job_id = task.job_id, %status, stderr, "ffmpeg failed");
+            let sentence = "Amazon Elastic Transcoder could not process the media file.";
+            Err(StepError::Failed(Failure::new(FailureCode::Unhandled, sentence)))
         }
         Ended::TimedOut => {
-            let seconds = engine.limits.time.as_secs();
+            let seconds = limits.time.as_secs();
             tracing::warn!(job_id = task.job_id, seconds, "ffmpeg stopped at the limit of time");
             // Another code than Unhandled's retry: trying each output by itself would take as long again.
             let sentence = format!("Processing the media file was stopped after {seconds} seconds.");
-            Ok(Err(Failure::new(FailureCode::Internal, sentence)))
+            Err(StepError::Failed(Failure::new(FailureCode::Internal, sentence)))
         }
     }
 }

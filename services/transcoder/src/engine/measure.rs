@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::{Engine, encode, probe};
+use super::{Runner, encode, probe};
 
 /// How the length of a file is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,18 +25,18 @@ pub enum Measure {
 }
 
 /// The length of an output in milliseconds, 0 when it holds nothing.
-pub async fn millis(engine: &Engine, measure: Measure, directory: &Path, index: usize) -> anyhow::Result<i64> {
+pub async fn millis(runner: &Runner, measure: Measure, directory: &Path, index: usize) -> anyhow::Result<i64> {
     let path = directory.join(encode::output_name(index));
     let read = match measure {
         Measure::Wav => wav,
         Measure::Flac => flac,
         Measure::Mp4 => mp4,
-        Measure::Probe => return probe::output_millis(engine, directory, index).await,
-        Measure::Frames => return probe::output_frames_millis(engine, directory, index).await,
+        Measure::Probe => return probe::output_millis(runner, directory, index).await,
+        Measure::Frames => return probe::output_frames_millis(runner, directory, index).await,
     };
     match tokio::task::spawn_blocking(move || read(&mut File::open(path)?)).await? {
         Ok(Some(millis)) => Ok(millis),
-        Ok(None) => probe::output_millis(engine, directory, index).await,
+        Ok(None) => probe::output_millis(runner, directory, index).await,
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
         Err(error) => Err(error.into()),
     }

@@ -7,12 +7,36 @@ use super::measure::Measure;
 /// How one output is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoding {
-    /// ffmpeg's arguments between the stream that is taken and the name of the file.
-    pub arguments: Vec<String>,
+    /// ffmpeg's arguments for the coder.
+    pub codec: Vec<String>,
+    /// Bits a second, where the coder has such a setting.
+    pub bit_rate: Option<u32>,
+    /// Samples a second; the input's when there is none.
+    pub sample_rate: Option<u32>,
+    /// The input's when there is none.
+    pub channels: Option<u16>,
+    /// ffmpeg's arguments for the container.
+    pub container: Vec<String>,
     /// The media type of the object.
     pub content_type: &'static str,
     /// How the file's length is read.
     pub measure: Measure,
+}
+
+/// Samples without a format: as many a second of so many channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sound {
+    /// Samples a second.
+    pub rate: u32,
+    /// Channels.
+    pub channels: u16,
+}
+
+impl Sound {
+    /// ffmpeg's arguments that ask for it, or say that it is so.
+    pub fn arguments(&self) -> [String; 4] {
+        ["-ar".to_owned(), self.rate.to_string(), "-ac".to_owned(), self.channels.to_string()]
+    }
 }
 
 /// The sentence says which member of the preset cannot be done.
@@ -41,19 +65,57 @@ impl Encoding {
         if !container.codecs.contains(&codec) {
             return Err(refuse(format!("Audio.Codec {codec} in Container {}", preset.container)));
         }
-        let mut arguments = codec_arguments(codec, audio).map_err(refuse)?;
-        if let Some(rate) = audio.sample_rate.as_deref().filter(|rate| *rate != "auto") {
-            arguments.extend(["-ar".into(), rate.into()]);
+        let channels = number("Audio.Channels", audio.channels.as_deref()).map_err(refuse)?;
+        if channels == Some(0) {
+            return Err(refuse("Audio.Channels 0".into()));
         }
-        match audio.channels.as_deref() {
-            None | Some("auto") => {}
-            Some("0") => return Err(refuse("Audio.Channels 0".into())),
-            Some(channels) => arguments.extend(["-ac".into(), channels.into()]),
-        }
-        arguments.extend(container.arguments.iter().map(|&argument| argument.into()));
-        Ok(Self { arguments, content_type: container.content_type, measure: container.measure })
+        Ok(Self {
+            codec: codec_arguments(codec, audio).map_err(refuse)?,
+            bit_rate: number::<u32>("Audio.BitRate", audio.bit_rate.as_deref())
+                .map_err(refuse)?
+                .map(|rate| rate * 1000),
+            sample_rate: number("Audio.SampleRate", audio.sample_rate.as_deref()).map_err(refuse)?,
+            channels,
+            container: container.arguments.iter().map(|&argument| argument.into()).collect(),
+            content_type: container.content_type,
+            measure: container.measure,
+        })
+    }
+
+    /// ffmpeg's arguments between the stream that is taken and the name of the file.
+    pub fn arguments(&self) -> Vec<String> {
+        let rate = self.sample_rate.map(|rate| ["-ar".to_owned(), rate.to_string()]);
+        let channels = self.channels.map(|channels| ["-ac".to_owned(), channels.to_string()]);
+        let sound = rate.into_iter().chain(channels).flatten();
+        self.codec.iter().cloned().chain(sound).chain(self.container.iter().cloned()).collect()
+    }
+
+    /// What the coder gets of an input.
+    pub fn sound(&self, input: Sound) -> Sound {
+        Sound { rate: self.sample_rate.unwrap_or(input.rate), channels: self.channels.unwrap_or(input.channels) }
+    }
+
+    /// Whether what is encoded in segments can be joined: so far that of ffmpeg's AAC coder.
+    pub fn can_be_joined(&self) -> bool {
+        self.codec.get(1).is_some_and(|coder| coder == "aac")
+    }
+
+    /// Whether it needs nothing but the MP4 file that joining makes.
+    pub fn is_plain_mp4(&self) -> bool {
+        self.container == MP4
     }
 }
+
+/// A member that is a number, or `auto`.
+fn number<N: std::str::FromStr>(member: &str, value: Option<&str>) -> Result<Option<N>, String> {
+    match value {
+        None | Some("auto") => Ok(None),
+        Some(value) => value.parse().map(Some).map_err(|_| format!("{member} {value}")),
+    }
+}
+
+/// The index goes to the front, so that players can start before they have the whole file.
+const MP4: &[&str] = &["-movflags", "+faststart", "-f", "mp4"];
 
 fn container(name: &str) -> Option<Container> {
     Some(match name {
@@ -70,13 +132,9 @@ fn container(name: &str) -> Option<Container> {
             measure: Measure::Flac,
             codecs: &["flac"],
         },
-        // The index goes to the front, so that players can start before they have the whole file.
-        "mp4" => Container {
-            arguments: &["-movflags", "+faststart", "-f", "mp4"],
-            content_type: "audio/mp4",
-            measure: Measure::Mp4,
-            codecs: &["AAC", "mp3"],
-        },
+        "mp4" => {
+            Container { arguments: MP4, content_type: "audio/mp4", measure: Measure::Mp4, codecs: &["AAC", "mp3"] }
+        }
         "mp3" => Container {
             arguments: &["-f", "mp3"],
             content_type: "audio/mpeg",
@@ -156,7 +214,7 @@ mod tests {
 
     #[test]
     fn presets_become_arguments() {
-        let joined = |number| encoding(number).unwrap().arguments.join(" ");
+        let joined = |number| encoding(number).unwrap().arguments().join(" ");
         assert_eq!(joined("300300"), "-c:a pcm_s16le -ar 44100 -ac 2 -rf64 auto -f wav");
         assert_eq!(joined("300200"), "-c:a pcm_u8 -ar 44100 -ac 2 -rf64 auto -f wav");
         assert_eq!(joined("300110"), "-c:a flac -sample_fmt s16 -ar 44100 -ac 2 -f flac");

@@ -5,8 +5,9 @@ use std::path::Path;
 use elastic_transcoder::{DetectedProperties, Failure, FailureCode};
 use serde::Deserialize;
 
+use super::plan::Sound;
 use super::process::{self, Ended};
-use super::{Engine, encode};
+use super::{Runner, encode};
 
 /// An input that is media.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Media {
     pub detected: DetectedProperties,
     /// Whether there is anything to hear.
     pub has_audio: bool,
+    /// The first audio stream, when its rate and channels are known.
+    pub sound: Option<Sound>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -40,6 +43,7 @@ struct Stream {
     avg_frame_rate: Option<String>,
     duration: Option<String>,
     sample_rate: Option<String>,
+    channels: Option<u16>,
     /// Present when packets were counted.
     nb_read_packets: Option<String>,
     #[serde(default)]
@@ -54,41 +58,42 @@ struct Disposition {
 
 /// Probes the fetched input.
 pub async fn probe(
-    engine: &Engine,
+    runner: &Runner,
     demuxer: Option<&'static str>,
     directory: &Path,
     size: u64,
 ) -> anyhow::Result<Result<Media, Failure>> {
-    match show(engine, encode::input_arguments(demuxer), directory).await? {
+    match show(runner, encode::input_arguments(demuxer), directory).await? {
         Some(probed) => Ok(media(&probed, size)),
         None => Ok(Err(Failure::not_media())),
     }
 }
 
 /// The length of an output in milliseconds, as its header says.
-pub async fn output_millis(engine: &Engine, directory: &Path, index: usize) -> anyhow::Result<i64> {
-    let probed = show(engine, output_arguments(index), directory).await?;
+pub async fn output_millis(runner: &Runner, directory: &Path, index: usize) -> anyhow::Result<i64> {
+    let probed = show(runner, output_arguments(index), directory).await?;
     Ok(probed.as_ref().and_then(millis).unwrap_or(0))
 }
 
 /// The length of an output in milliseconds, by the count of its frames.
-pub async fn output_frames_millis(engine: &Engine, directory: &Path, index: usize) -> anyhow::Result<i64> {
+pub async fn output_frames_millis(runner: &Runner, directory: &Path, index: usize) -> anyhow::Result<i64> {
     let mut arguments = output_arguments(index);
     arguments.push("-count_packets".into());
-    let probed = show(engine, arguments, directory).await?;
+    let probed = show(runner, arguments, directory).await?;
     Ok(probed.as_ref().and_then(|probed| probed.streams.first()).and_then(frames_millis).unwrap_or(0))
 }
 
 fn output_arguments(index: usize) -> Vec<String> {
     let name = format!("file:{}", encode::output_name(index));
-    ["-hide_banner", "-loglevel", "warning", "-protocol_whitelist", "file,pipe", "-i", &name].map(String::from).into()
+    ["-protocol_whitelist", "file,pipe", "-i", &name].map(String::from).into()
 }
 
-async fn show(engine: &Engine, mut arguments: Vec<String>, directory: &Path) -> anyhow::Result<Option<Probed>> {
-    let entries = "format=duration:stream=codec_type,codec_name,width,height,avg_frame_rate,duration,sample_rate,\
+async fn show(runner: &Runner, mut arguments: Vec<String>, directory: &Path) -> anyhow::Result<Option<Probed>> {
+    let entries = "format=duration:stream=codec_type,codec_name,width,height,avg_frame_rate,duration,sample_rate,channels,\
 nb_read_packets:stream_disposition=attached_pic";
-    arguments.extend(["-show_entries", entries, "-of", "json"].map(String::from));
-    match process::run(&engine.tools.ffprobe, &arguments, directory, &engine.limits).await? {
+    let quiet = ["-hide_banner", "-loglevel", "warning"];
+    arguments.extend(quiet.into_iter().chain(["-show_entries", entries, "-of", "json"]).map(String::from));
+    match process::run(&runner.tools.ffprobe, &arguments, directory, &runner.limits).await? {
         Ended::Exited { status, stdout, .. } if status.success() => Ok(Some(serde_json::from_slice(&stdout)?)),
         Ended::Exited { stderr, .. } => {
             tracing::debug!(stderr, "ffprobe refused a file");
@@ -115,6 +120,7 @@ fn media(probed: &Probed, size: u64) -> Result<Media, Failure> {
     }
     Ok(Media {
         has_audio: !audio.is_empty(),
+        sound: audio.first().and_then(|stream| stream.sound()),
         detected: DetectedProperties {
             width: video.and_then(|stream| stream.width),
             height: video.and_then(|stream| stream.height),
@@ -123,6 +129,13 @@ fn media(probed: &Probed, size: u64) -> Result<Media, Failure> {
             duration_millis: millis(probed),
         },
     })
+}
+
+impl Stream {
+    fn sound(&self) -> Option<Sound> {
+        let rate = self.sample_rate.as_deref()?.parse().ok()?;
+        self.channels.filter(|&channels| channels > 0 && rate > 0).map(|channels| Sound { rate, channels })
+    }
 }
 
 fn millis(probed: &Probed) -> Option<i64> {

@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 
 use super::Limits;
 
@@ -33,7 +33,46 @@ pub enum Ended {
 
 /// Runs a program in `directory` until it ends or its time is over. Dropping the future kills it.
 pub async fn run(program: &Path, arguments: &[String], directory: &Path, limits: &Limits) -> anyhow::Result<Ended> {
-    let mut child = Command::new(program)
+    let beginning = async |stdout| Ok(beginning(stdout).await?);
+    let (mut ended, wrote) = feed(program, arguments, directory, limits, beginning).await?;
+    if let Ended::Exited { stdout, .. } = &mut ended {
+        *stdout = wrote;
+    }
+    Ok(ended)
+}
+
+/// The same, but what the program writes goes to `reader` while it runs; an error of the reader kills it. When its time
+/// is over there is nothing read.
+pub async fn feed<T: Default>(
+    program: &Path,
+    arguments: &[String],
+    directory: &Path,
+    limits: &Limits,
+    reader: impl AsyncFnOnce(ChildStdout) -> anyhow::Result<T>,
+) -> anyhow::Result<(Ended, T)> {
+    let mut child = spawn(program, arguments, directory)?;
+    confine(&child, limits);
+    let (Some(stdout), stderr) = (child.stdout.take(), child.stderr.take()) else { bail!("a process without output") };
+    let work = async {
+        let status = async { child.wait().await.with_context(|| format!("cannot follow {}", program.display())) };
+        let complaints = async { Ok(tail(stderr).await?) };
+        tokio::try_join!(status, reader(stdout), complaints)
+    };
+    match tokio::time::timeout(limits.time, work).await {
+        Ok(Ok((status, ..))) if was_stopped(status) => {
+            bail!("{} was stopped from outside ({status})", program.display())
+        }
+        Ok(Ok((status, read, stderr))) => Ok((Ended::Exited { status, stdout: Vec::new(), stderr }, read)),
+        Ok(Err(cause)) => Err(cause),
+        Err(_) => {
+            child.kill().await.with_context(|| format!("cannot stop {}", program.display()))?;
+            Ok((Ended::TimedOut, T::default()))
+        }
+    }
+}
+
+fn spawn(program: &Path, arguments: &[String], directory: &Path) -> anyhow::Result<Child> {
+    Command::new(program)
         .args(arguments)
         .current_dir(directory)
         .env_clear()
@@ -45,23 +84,7 @@ pub async fn run(program: &Path, arguments: &[String], directory: &Path, limits:
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| format!("cannot start {}", program.display()))?;
-    confine(&child, limits);
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let work = async {
-        let (status, stdout, stderr) = tokio::join!(child.wait(), beginning(stdout), tail(stderr));
-        Ok::<_, std::io::Error>(Ended::Exited { status: status?, stdout: stdout?, stderr: stderr? })
-    };
-    match tokio::time::timeout(limits.time, work).await {
-        Ok(Ok(Ended::Exited { status, .. })) if was_stopped(status) => {
-            bail!("{} was stopped from outside ({status})", program.display())
-        }
-        Ok(ended) => ended.with_context(|| format!("cannot follow {}", program.display())),
-        Err(_) => {
-            child.kill().await.with_context(|| format!("cannot stop {}", program.display()))?;
-            Ok(Ended::TimedOut)
-        }
-    }
+        .with_context(|| format!("cannot start {}", program.display()))
 }
 
 /// Whether somebody else ended it: an operator, a host that shuts down, the kernel out of memory. That says
@@ -99,9 +122,8 @@ fn confine(child: &Child, limits: &Limits) {
 #[cfg(not(target_os = "linux"))]
 fn confine(_: &Child, _: &Limits) {}
 
-async fn beginning(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
+async fn beginning(mut stream: impl AsyncRead + Unpin) -> std::io::Result<Vec<u8>> {
     let mut kept = Vec::new();
-    let Some(mut stream) = stream else { return Ok(kept) };
     (&mut stream).take(STDOUT_MOST).read_to_end(&mut kept).await?;
     // The rest is read away, or the process would wait for ever.
     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;

@@ -1,0 +1,163 @@
+//! Cuts the one decoded stream into overlapping segments, each a file of samples.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+/// Samples of each channel in a frame of AAC (ISO/IEC 14496-3).
+pub const FRAME: u64 = 1024;
+/// Frames that a segment has behind its own, so that a seam may lie there too.
+pub const AFTER: u64 = 8;
+/// What is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// How the stream is cut.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    /// Bytes of one sample of all channels.
+    pub sample_bytes: u64,
+    /// Frames of one segment, without those that overlap; more than overlap.
+    pub frames: u64,
+    /// Frames that a segment has before its own: the coder's sense of how many bits it may spend settles over them.
+    pub before: u64,
+}
+
+/// A piece of the stream on disk. The file goes when this is dropped.
+#[derive(Debug)]
+pub struct Segment {
+    /// Counts from 0.
+    pub number: u64,
+    /// The samples, as they came.
+    pub path: PathBuf,
+    /// So many segments may lie on disk at once.
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // The job's directory goes soon, with whatever cannot be removed now.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Grid {
+    /// The first frame that a segment has, with the overlap.
+    pub fn first_frame(&self, number: u64) -> u64 {
+        (number * self.frames).saturating_sub(self.before)
+    }
+
+    fn start(&self, number: u64) -> u64 {
+        self.first_frame(number) * FRAME * self.sample_bytes
+    }
+
+    fn end(&self, number: u64) -> u64 {
+        ((number + 1) * self.frames + AFTER) * FRAME * self.sample_bytes
+    }
+}
+
+/// A segment that is being written.
+struct Open {
+    segment: Segment,
+    file: File,
+}
+
+/// Reads the stream to its end and sends each segment when it is whole. Waits while `slots` are taken, and whoever
+/// writes the stream waits with it. Gives back how many samples there were.
+pub async fn cut(
+    mut stream: impl AsyncRead + Unpin,
+    grid: Grid,
+    directory: &Path,
+    slots: Arc<Semaphore>,
+    ready: mpsc::Sender<Segment>,
+) -> anyhow::Result<u64> {
+    let mut buffer = Vec::with_capacity(CHUNK);
+    let mut open = VecDeque::from([start(directory, 0, &slots).await?]);
+    let (mut next, mut at) = (1, 0);
+    while stream.read_buf(&mut buffer).await.context("cannot read what is decoded")? > 0 {
+        let end = at + buffer.len() as u64;
+        while grid.start(next) < end {
+            open.push_back(start(directory, next, &slots).await?);
+            next += 1;
+        }
+        for one in &mut open {
+            let number = one.segment.number;
+            let (from, to) = (grid.start(number).max(at), grid.end(number).min(end));
+            if from < to {
+                let part = &buffer[usize::try_from(from - at)?..usize::try_from(to - at)?];
+                one.file.write_all(part).await.context("cannot write a scratch file")?;
+            }
+        }
+        while open.front().is_some_and(|first| grid.end(first.segment.number) <= end)
+            && let Some(whole) = open.pop_front()
+        {
+            send(whole, &ready).await?;
+        }
+        at = end;
+        buffer.clear();
+    }
+    // When the first of two is not whole, it has all that the second would have.
+    match open.pop_front() {
+        Some(last) if at > 0 => send(last, &ready).await?,
+        _ => {}
+    }
+    Ok(at / grid.sample_bytes)
+}
+
+async fn start(directory: &Path, number: u64, slots: &Arc<Semaphore>) -> anyhow::Result<Open> {
+    let slot = slots.clone().acquire_owned().await?;
+    let path = directory.join(format!("segment-{number}"));
+    let file = File::create(&path).await.context("cannot create a scratch file")?;
+    Ok(Open { segment: Segment { number, path, _slot: slot }, file })
+}
+
+async fn send(Open { segment, mut file }: Open, ready: &mpsc::Sender<Segment>) -> anyhow::Result<()> {
+    file.flush().await.context("cannot write a scratch file")?;
+    ready.send(segment).await.context("nobody encodes any more")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRID: Grid = Grid { sample_bytes: 2, frames: 100, before: 32 };
+
+    /// The first and last sample of each segment, and the number of all.
+    async fn segments(samples: u64) -> (Vec<(u16, u16)>, u64) {
+        let directory = tempfile::tempdir().unwrap();
+        let stream: Vec<u8> = (0..samples).flat_map(|sample| ((sample / FRAME) as u16).to_be_bytes()).collect();
+        let (sender, mut receiver) = mpsc::channel(1);
+        let slots = Arc::new(Semaphore::new(3));
+        let cutting = cut(stream.as_slice(), GRID, directory.path(), slots.clone(), sender);
+        let reading = async {
+            let mut found = Vec::new();
+            while let Some(segment) = receiver.recv().await {
+                let bytes = std::fs::read(&segment.path).unwrap();
+                let sample = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+                found.push((sample(0), sample(bytes.len() - 2)));
+            }
+            found
+        };
+        let (total, found) = tokio::join!(cutting, reading);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "all files are gone");
+        assert_eq!(slots.available_permits(), 3);
+        (found, total.unwrap())
+    }
+
+    #[tokio::test]
+    async fn segments_overlap_and_the_last_has_the_rest() {
+        let frames = |count: u64| count * FRAME;
+        assert_eq!(segments(0).await, (vec![], 0));
+        assert_eq!(segments(1).await, (vec![(0, 0)], 1));
+        let (found, total) = segments(frames(250) + 7).await;
+        assert_eq!(found, [(0, 107), (68, 207), (168, 250)]);
+        assert_eq!(total, frames(250) + 7);
+        // The second would have nothing that the first has not.
+        assert_eq!(segments(frames(108) - 1).await.0, [(0, 107)]);
+        assert_eq!(segments(frames(108)).await.0, [(0, 107), (68, 107)]);
+    }
+}
