@@ -92,14 +92,29 @@ impl Cloud {
         self.memory("VmHWM:")
     }
 
-    fn memory(&self, name: &str) -> anyhow::Result<u64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(&path).with_context(|| path)?;
-        let line = status.lines().find(|line| line.starts_with(name)).context("no such line")?;
-        let kib: u64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
-        ensure!(kib > 0, "the process has ended");
-        Ok(kib / 1024)
+    /// Where it is reached.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
+
+    /// Its access key and secret.
+    pub fn key(&self) -> (&str, &str) {
+        (&self.key.0, &self.key.1)
+    }
+
+    fn memory(&self, name: &str) -> anyhow::Result<u64> {
+        memory_mib(self.child.id(), name)
+    }
+}
+
+/// A line of a process's `status` (proc(5)).
+pub fn memory_mib(process: u32, name: &str) -> anyhow::Result<u64> {
+    let path = format!("/proc/{process}/status");
+    let status = std::fs::read_to_string(&path).with_context(|| path)?;
+    let line = status.lines().find(|line| line.starts_with(name)).context("no such line")?;
+    let kib: u64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+    ensure!(kib > 0, "the process has ended");
+    Ok(kib / 1024)
 }
 
 impl Drop for Cloud {

@@ -1,4 +1,4 @@
-//! Measures local-cloud, and what it is measured against, in one run on one machine.
+//! Measures local-cloud and the transcoder, and what it is measured against, in one run on one machine.
 //!
 //! `cargo build --release --workspace --bins && target/release/bench` prints a line for each figure.
 //! With `--moto PATH/moto_server` the queue is measured on moto too; `--large` adds the start-up over
@@ -8,6 +8,7 @@ mod cloud;
 mod objects;
 mod queue;
 mod recovery;
+mod transcode;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,9 @@ struct Args {
     /// Also measures how long a start takes over much data.
     #[arg(long)]
     large: bool,
+    /// Measures the transcoder instead, beside plain ffmpeg.
+    #[arg(long)]
+    transcode: bool,
     /// Where data directories are made; a file system in memory would measure nothing.
     #[arg(long, default_value = ".")]
     dir: PathBuf,
@@ -32,7 +36,10 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let directory = tempfile::tempdir_in(&args.dir)?;
+    let directory = tempfile::tempdir_in(args.dir.canonicalize()?)?;
+    if args.transcode {
+        return transcode::measure(directory.path()).await;
+    }
     let cloud = Cloud::local(&directory.path().join("data"))?;
     line("idle memory", &format!("{} MiB", cloud.resident_mib()?), "≤ 20 MiB");
     queue::measure("local-cloud", &cloud, "≥ 3,000/s").await?;

@@ -16,6 +16,7 @@ mod plan;
 mod probe;
 mod process;
 mod runner;
+mod sandbox;
 mod scratch;
 mod split;
 mod storage;

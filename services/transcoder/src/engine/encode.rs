@@ -84,7 +84,7 @@ pub async fn encode(
 async fn command(runner: &Runner, input: &EncodeInput<'_>, task: &Task, wanted: &[usize]) -> Result<(), StepError> {
     let _place = runner.place().await;
     let arguments = arguments(input, task, wanted);
-    let ended = process::run(&runner.tools.ffmpeg, &arguments, input.directory, &runner.limits).await?;
+    let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, input.directory).await?;
     succeeded(ended, task, &runner.limits)
 }
 

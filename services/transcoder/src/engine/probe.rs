@@ -93,7 +93,7 @@ async fn show(runner: &Runner, mut arguments: Vec<String>, directory: &Path) -> 
 nb_read_packets:stream_disposition=attached_pic";
     let quiet = ["-hide_banner", "-loglevel", "warning"];
     arguments.extend(quiet.into_iter().chain(["-show_entries", entries, "-of", "json"]).map(String::from));
-    match process::run(&runner.tools.ffprobe, &arguments, directory, &runner.limits).await? {
+    match process::run(runner, &runner.tools.ffprobe, &arguments, directory).await? {
         Ended::Exited { status, stdout, .. } if status.success() => Ok(Some(serde_json::from_slice(&stdout)?)),
         Ended::Exited { stderr, .. } => {
             tracing::debug!(stderr, "ffprobe refused a file");

@@ -1,4 +1,5 @@
-//! Runs ffmpeg and ffprobe on files that nobody vouches for: no environment, no input, bounded time, memory and files.
+//! Runs ffmpeg and ffprobe on files that nobody vouches for: in a sandbox, without environment and input, with bounded
+//! time, memory and files.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -8,7 +9,7 @@ use anyhow::{Context, bail};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStdout, Command};
 
-use super::Limits;
+use super::{Limits, Runner};
 
 /// What is kept of a process's complaints: the end says why it stopped.
 const STDERR_TAIL: usize = 16 * 1024;
@@ -32,9 +33,9 @@ pub enum Ended {
 }
 
 /// Runs a program in `directory` until it ends or its time is over. Dropping the future kills it.
-pub async fn run(program: &Path, arguments: &[String], directory: &Path, limits: &Limits) -> anyhow::Result<Ended> {
+pub async fn run(runner: &Runner, program: &Path, arguments: &[String], directory: &Path) -> anyhow::Result<Ended> {
     let beginning = async |stdout| Ok(beginning(stdout).await?);
-    let (mut ended, wrote) = feed(program, arguments, directory, limits, beginning).await?;
+    let (mut ended, wrote) = feed(runner, program, arguments, directory, beginning).await?;
     if let Ended::Exited { stdout, .. } = &mut ended {
         *stdout = wrote;
     }
@@ -44,21 +45,22 @@ pub async fn run(program: &Path, arguments: &[String], directory: &Path, limits:
 /// The same, but what the program writes goes to `reader` while it runs; an error of the reader kills it. When its time
 /// is over there is nothing read.
 pub async fn feed<T: Default>(
+    runner: &Runner,
     program: &Path,
     arguments: &[String],
     directory: &Path,
-    limits: &Limits,
     reader: impl AsyncFnOnce(ChildStdout) -> anyhow::Result<T>,
 ) -> anyhow::Result<(Ended, T)> {
-    let mut child = spawn(program, arguments, directory)?;
-    confine(&child, limits);
+    let mut contained = runner.sandbox.start(program, directory, |command| prepare(command, arguments, directory))?;
+    let child = &mut contained.child;
+    confine(child, &runner.limits);
     let (Some(stdout), stderr) = (child.stdout.take(), child.stderr.take()) else { bail!("a process without output") };
     let work = async {
         let status = async { child.wait().await.with_context(|| format!("cannot follow {}", program.display())) };
         let complaints = async { Ok(tail(stderr).await?) };
         tokio::try_join!(status, reader(stdout), complaints)
     };
-    match tokio::time::timeout(limits.time, work).await {
+    match tokio::time::timeout(runner.limits.time, work).await {
         Ok(Ok((status, ..))) if was_stopped(status) => {
             bail!("{} was stopped from outside ({status})", program.display())
         }
@@ -71,8 +73,8 @@ pub async fn feed<T: Default>(
     }
 }
 
-fn spawn(program: &Path, arguments: &[String], directory: &Path) -> anyhow::Result<Child> {
-    Command::new(program)
+fn prepare(command: &mut Command, arguments: &[String], directory: &Path) {
+    command
         .args(arguments)
         .current_dir(directory)
         .env_clear()
@@ -82,9 +84,7 @@ fn spawn(program: &Path, arguments: &[String], directory: &Path) -> anyhow::Resu
         .stderr(Stdio::piped())
         // A group of its own: Ctrl-C in a terminal reaches the service, which then decides.
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot start {}", program.display()))
+        .kill_on_drop(true);
 }
 
 /// Whether somebody else ended it: an operator, a host that shuts down, the kernel out of memory. That says
@@ -151,19 +151,17 @@ mod tests {
 
     use super::*;
 
-    fn limits(time: Duration) -> Limits {
-        Limits { input_bytes: 0, output_bytes: 1 << 20, memory_bytes: 1 << 30, time }
-    }
-
-    async fn shell(script: &str, limits: &Limits) -> Ended {
+    async fn shell(script: &str, time: Duration) -> Ended {
         let directory = tempfile::tempdir().unwrap();
-        run(Path::new("/bin/sh"), &["-c".into(), script.into()], directory.path(), limits).await.unwrap()
+        let limits = Limits { input_bytes: 0, output_bytes: 1 << 20, memory_bytes: 1 << 30, time };
+        let runner = Runner::of_shell(limits);
+        run(&runner, Path::new("/bin/sh"), &["-c".into(), script.into()], directory.path()).await.unwrap()
     }
 
     #[tokio::test]
     async fn output_is_kept_within_bounds() {
         let script = "echo answer; i=0; while [ $i -lt 9000 ]; do echo complaint $i >&2; i=$((i+1)); done; exit 3";
-        let Ended::Exited { status, stdout, stderr } = shell(script, &limits(Duration::from_secs(30))).await else {
+        let Ended::Exited { status, stdout, stderr } = shell(script, Duration::from_secs(30)).await else {
             panic!("timed out");
         };
         assert_eq!((status.code(), stdout.as_slice()), (Some(3), b"answer\n".as_slice()));
@@ -173,14 +171,13 @@ mod tests {
     #[tokio::test]
     async fn time_is_bounded() {
         let started = Instant::now();
-        assert!(matches!(shell("exec sleep 60", &limits(Duration::from_millis(200))).await, Ended::TimedOut));
+        assert!(matches!(shell("exec sleep 60", Duration::from_millis(200)).await, Ended::TimedOut));
         assert!(started.elapsed() < Duration::from_secs(30));
     }
 
     #[tokio::test]
     async fn the_environment_is_empty() {
-        let Ended::Exited { stdout, .. } =
-            shell("echo ${HOME-none} ${CARGO-none}", &limits(Duration::from_secs(30))).await
+        let Ended::Exited { stdout, .. } = shell("echo ${HOME-none} ${CARGO-none}", Duration::from_secs(30)).await
         else {
             panic!("timed out");
         };
@@ -190,8 +187,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn files_are_bounded() {
-        let script = "sleep 0.2; head -c 3000000 /dev/zero > big; wc -c < big";
-        let Ended::Exited { stdout, .. } = shell(script, &limits(Duration::from_secs(30))).await else {
+        let script = "sleep 0.2; yes | head -c 3000000 > big; wc -c < big";
+        let Ended::Exited { stdout, .. } = shell(script, Duration::from_secs(30)).await else {
             panic!("timed out");
         };
         assert_eq!(String::from_utf8_lossy(&stdout).trim(), (1 << 20).to_string());

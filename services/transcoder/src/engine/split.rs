@@ -131,9 +131,8 @@ async fn decode(
     arguments.extend(["-map", "0:a:0"].map(String::from));
     arguments.extend(plan.sound.arguments());
     arguments.extend(["-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"].map(String::from));
-    let program = &runner.tools.ffmpeg;
     let cut = async |stdout| cut::cut(stdout, plan.grid, input.directory, slots, ready).await;
-    let (ended, samples) = process::feed(program, &arguments, input.directory, &runner.limits, cut).await?;
+    let (ended, samples) = process::feed(runner, &runner.tools.ffmpeg, &arguments, input.directory, cut).await?;
     encode::succeeded(ended, task, &runner.limits)?;
     Ok(samples)
 }
@@ -178,7 +177,7 @@ async fn one(
         arguments.extend(["-f".into(), "mp4".into(), format!("file:{}", part_name(index, segment.number))]);
     }
     let _place = runner.place().await;
-    let ended = process::run(&runner.tools.ffmpeg, &arguments, input.directory, &runner.limits).await?;
+    let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, input.directory).await?;
     encode::succeeded(ended, task, &runner.limits)
 }
 
@@ -218,7 +217,7 @@ async fn repack(runner: &Runner, directory: &Path, task: &Task, index: usize, jo
     arguments.extend(["-i".into(), format!("file:{joined}"), "-c".into(), "copy".into()]);
     arguments.extend(task.outputs[index].encoding.container.iter().cloned());
     arguments.push(format!("file:{}", output_name(index)));
-    let ended = process::run(&runner.tools.ffmpeg, &arguments, directory, &runner.limits).await?;
+    let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, directory).await?;
     encode::succeeded(ended, task, &runner.limits)
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use elastic_transcoder::presets;
 
+use super::super::sandbox::Sandbox;
 use super::super::{Limits, Object, TaskOutput, Tools};
 use super::*;
 
@@ -199,11 +200,12 @@ async fn a_segment_that_fails_is_encoded_again_alone() {
     let script = bench.path().join("ffmpeg");
     // The second segment fails once, and every start is noted.
     let text = format!(
-        "#!/bin/sh\nexport PATH=/usr/bin:/bin\necho \"$*\" >> starts\ncase \"$*\" in *segment-1*) mkdir failed 2>/dev/null && exit 1;; esac\nexec {} \"$@\"\n",
+        "#!/bin/sh\nexport PATH=/usr/bin:/bin\necho \"$*\" >> starts\ncase \"$*\" in *segment-1*) mkdir failed && exit 1;; esac\nexec {} \"$@\"\n",
         bench.runner.tools.ffmpeg.display()
     );
     std::fs::write(&script, text).unwrap();
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    bench.runner.sandbox = Sandbox::new(&["/bin".into(), "/usr/bin".into(), script.clone()]);
     bench.runner.tools.ffmpeg = script;
     bench.split(&[MP4], EVERY_200).await.unwrap();
     let starts = std::fs::read_to_string(bench.path().join("starts")).unwrap();
