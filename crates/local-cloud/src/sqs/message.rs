@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use md5::{Digest, Md5};
+use fast_md5::Md5;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, kind};
@@ -130,7 +130,7 @@ fn is_number(text: &str) -> bool {
 
 /// `MD5OfMessageBody`.
 pub(crate) fn body_md5(body: &str) -> String {
-    hex::encode(Md5::digest(body.as_bytes()))
+    hex::encode(fast_md5::digest(body.as_bytes()))
 }
 
 /// `MD5OfMessageAttributes` (SQS developer guide, "Calculating the MD5 message digest for message
@@ -142,10 +142,10 @@ pub(crate) fn attributes_md5(attributes: &Attributes) -> Option<String> {
     let mut hash = Md5::new();
     let mut part = |bytes: &[u8], kind: Option<u8>| {
         if let Some(kind) = kind {
-            hash.update([kind]);
+            hash.update(&[kind]);
         }
         // A message is at most 1 MiB.
-        hash.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+        hash.update(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
         hash.update(bytes);
     };
     for (name, attribute) in attributes {

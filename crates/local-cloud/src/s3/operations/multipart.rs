@@ -1,6 +1,6 @@
 //! Multipart uploads, from the first word to the finished object.
 
-use md5::{Digest, Md5};
+use fast_md5::Md5;
 use s3s::{S3Request, S3Response, dto::*, s3_error};
 use uuid::Uuid;
 
@@ -23,6 +23,7 @@ pub(super) async fn create_multipart_upload(
     on: &Operations,
     request: S3Request<CreateMultipartUploadInput>,
 ) -> Result<S3Response<CreateMultipartUploadOutput>, Fault> {
+    on.context.store.space().check()?;
     let mut input = request.input;
     let meta = meta_of!(input)?;
     let algorithm =
@@ -159,7 +160,7 @@ fn assemble(upload: Upload, parts: &[Part]) -> Object {
     let mut md5 = Md5::new();
     for part in parts {
         // Part tags are ours: the hex of an MD5.
-        md5.update(hex::decode(&part.etag).unwrap_or_default());
+        md5.update(&hex::decode(&part.etag).unwrap_or_default());
     }
     Object {
         size: parts.iter().map(|part| part.size).sum(),
