@@ -5,6 +5,7 @@ mod attributes;
 mod batch;
 mod dead_letters;
 mod deduplication;
+mod delay;
 mod deliver;
 mod error;
 mod fifo;
