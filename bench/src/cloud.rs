@@ -4,17 +4,19 @@ use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 
+use crate::process::Process;
+
 /// Killed when it goes out of scope.
 pub struct Cloud {
-    child: Child,
+    process: Process,
     endpoint: String,
     key: (String, String),
 }
@@ -25,8 +27,8 @@ impl Cloud {
         let program = std::env::current_exe()?.with_file_name("local-cloud");
         let mut command = Command::new(&program);
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data).stdout(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        let output = BufReader::new(child.stdout.take().context("no output")?);
+        let mut process = Process::spawn(&mut command)?;
+        let output = BufReader::new(process.0.stdout.take().context("no output")?);
         let (mut id, mut secret, mut endpoint) = (None, None, None);
         for line in output.lines() {
             let line = line?;
@@ -39,7 +41,7 @@ impl Cloud {
             }
         }
         let key = id.zip(secret).context("local-cloud printed no key")?;
-        Ok(Self { child, endpoint: endpoint.context("local-cloud printed no endpoint")?, key })
+        Ok(Self { process, endpoint: endpoint.context("local-cloud printed no endpoint")?, key })
     }
 
     /// A moto server.
@@ -47,9 +49,9 @@ impl Cloud {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new(program);
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let process = Process::spawn(&mut command)?;
         let key = ("test".to_owned(), "test".to_owned());
-        let this = Self { child, endpoint: format!("http://127.0.0.1:{port}"), key };
+        let this = Self { process, endpoint: format!("http://127.0.0.1:{port}"), key };
         for _ in 0..600 {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
                 return Ok(this);
@@ -82,45 +84,33 @@ impl Cloud {
         aws_sdk_sqs::Client::new(&self.config())
     }
 
-    /// Resident memory now.
-    pub fn resident_mib(&self) -> anyhow::Result<u64> {
-        self.memory("VmRSS:")
-    }
-
-    /// Resident memory at its highest.
-    pub fn peak_mib(&self) -> anyhow::Result<u64> {
-        self.memory("VmHWM:")
-    }
-
     /// Where it is reached.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Its access key and secret.
+    /// Where it listens, as `host:port`.
+    pub fn address(&self) -> &str {
+        self.endpoint.trim_start_matches("http://")
+    }
+
+    /// Id and secret of the key that it accepts.
     pub fn key(&self) -> (&str, &str) {
         (&self.key.0, &self.key.1)
     }
 
-    fn memory(&self, name: &str) -> anyhow::Result<u64> {
-        memory_mib(self.child.id(), name)
+    /// The processor time that the process has used so far, in seconds.
+    pub fn processor_seconds(&self) -> anyhow::Result<f64> {
+        Ok(self.process.processor()?.as_secs_f64())
     }
-}
 
-/// A line of a process's `status` (proc(5)).
-pub fn memory_mib(process: u32, name: &str) -> anyhow::Result<u64> {
-    let path = format!("/proc/{process}/status");
-    let status = std::fs::read_to_string(&path).with_context(|| path)?;
-    let line = status.lines().find(|line| line.starts_with(name)).context("no such line")?;
-    let kib: u64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
-    ensure!(kib > 0, "the process has ended");
-    Ok(kib / 1024)
-}
+    /// Resident memory now.
+    pub fn resident_mib(&self) -> anyhow::Result<u64> {
+        self.process.memory_mib("VmRSS:")
+    }
 
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// Resident memory at its highest.
+    pub fn peak_mib(&self) -> anyhow::Result<u64> {
+        self.process.memory_mib("VmHWM:")
     }
 }

@@ -5,7 +5,9 @@
 //! 100,000 messages and 100,000 objects, which takes minutes to fill.
 
 mod cloud;
+mod lean;
 mod objects;
+mod process;
 mod queue;
 mod recovery;
 mod transcode;
@@ -43,8 +45,10 @@ async fn main() -> anyhow::Result<()> {
     let cloud = Cloud::local(&directory.path().join("data"))?;
     line("idle memory", &format!("{} MiB", cloud.resident_mib()?), "≤ 20 MiB");
     queue::measure("local-cloud", &cloud, "≥ 3,000/s").await?;
+    queue::measure_lean(&cloud).await?;
     queue::wake(&cloud).await?;
     objects::throughput(&cloud, directory.path()).await?;
+    objects::throughput_together(&cloud, directory.path()).await?;
     drop(cloud);
     let cloud = Cloud::local(&directory.path().join("parts"))?;
     objects::parts(&cloud).await?;

@@ -9,7 +9,7 @@ use aws_sdk_sqs::{
 };
 use futures::future::try_join_all;
 
-use crate::{cloud::Cloud, line};
+use crate::{cloud::Cloud, lean::Lean, line};
 
 const CLIENTS: usize = 8;
 const TIME: Duration = Duration::from_secs(5);
@@ -17,23 +17,42 @@ const BODY: &str = "a message of some hundred bytes, as services send them: {\"k
 /// Long polls that are woken.
 const WAKES: usize = 100;
 
-/// Send, receive and delete by several clients, message by message and in batches.
+/// Send, receive and delete by eight clients, message by message and in batches.
 pub async fn measure(name: &str, cloud: &Cloud, wanted: &str) -> anyhow::Result<()> {
     let sqs = cloud.sqs();
-    for batch in [1, 10] {
-        let queue = sqs.create_queue().queue_name(format!("q-{batch}")).send().await?;
-        let url = queue.queue_url.context("no queue URL")?;
-        let start = Instant::now();
-        let clients = (0..CLIENTS).map(|_| {
-            let (sqs, url) = (cloud.sqs(), url.clone());
-            async move { tokio::spawn(work(sqs, url, batch, start + TIME)).await? }
-        });
-        let done: usize = try_join_all(clients).await?.into_iter().sum();
-        let rate = done as f64 / start.elapsed().as_secs_f64();
-        let how = if batch == 1 { "one by one".to_owned() } else { format!("in batches of {batch}") };
-        let wanted = if batch == 1 { wanted } else { "" };
-        line(&format!("{name}: send + receive + delete, {CLIENTS} clients, {how}"), &format!("{rate:.0}/s"), wanted);
+    for (batch, how, wanted) in [(1, "one by one", wanted), (10, "in batches of 10", "")] {
+        let url = create(&sqs, &format!("q-{batch}")).await?;
+        let clients = (0..CLIENTS).map(|_| work(cloud.sqs(), url.clone(), batch, Instant::now() + TIME));
+        run(&format!("{name}: send + receive + delete, {how}"), cloud, clients, wanted).await?;
     }
+    Ok(())
+}
+
+/// The same, one by one, by clients that cost next to nothing themselves.
+pub async fn measure_lean(cloud: &Cloud) -> anyhow::Result<()> {
+    let url = create(&cloud.sqs(), "lean").await?;
+    let clients = try_join_all((0..CLIENTS).map(|_| Lean::new(cloud))).await?;
+    let until = Instant::now() + TIME;
+    let clients = clients.into_iter().map(|client| client.work(url.clone(), BODY, until));
+    run("lean client: send + receive + delete, one by one", cloud, clients, "≥ 3,000/s").await
+}
+
+async fn create(sqs: &Client, name: &str) -> anyhow::Result<String> {
+    sqs.create_queue().queue_name(name).send().await?.queue_url.context("no queue URL")
+}
+
+/// Lets the clients work beside one another; prints how many messages they took through in a second, and the
+/// processor time that the server spent on each.
+async fn run<F>(what: &str, cloud: &Cloud, clients: impl Iterator<Item = F>, wanted: &str) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<usize>> + Send + 'static,
+{
+    let (start, before) = (Instant::now(), cloud.processor_seconds()?);
+    let clients = clients.map(|client| async { tokio::spawn(client).await? });
+    let done: usize = try_join_all(clients).await?.into_iter().sum();
+    let rate = done as f64 / start.elapsed().as_secs_f64();
+    let server = (cloud.processor_seconds()? - before) * 1e6 / done as f64;
+    line(what, &format!("{rate:.0}/s, server {server:.0} µs each"), wanted);
     Ok(())
 }
 

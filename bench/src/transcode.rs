@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, ensure};
 use futures::future::try_join_all;
 
-use crate::line;
+use crate::{line, process::processor_of_children};
 use service::{Service, World};
 
 /// ffmpeg's arguments for the three outputs of Segue's default profile: wav, flac and AAC at 256 kb/s.
@@ -84,9 +84,9 @@ impl Media {
 
     /// Its wall time, and its processor time.
     fn time_plain(&self, input: &Path) -> anyhow::Result<(Duration, Duration)> {
-        let (start, before) = (Instant::now(), service::children_cpu()?);
+        let (start, before) = (Instant::now(), processor_of_children()?);
         ensure!(self.plain(input, 0).status()?.success(), "ffmpeg failed");
-        Ok((start.elapsed(), service::children_cpu()? - before))
+        Ok((start.elapsed(), processor_of_children()? - before))
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     net::TcpListener,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -14,7 +14,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, QueueAttributeName};
 
 use super::THREE;
-use crate::cloud::Cloud;
+use crate::{cloud::Cloud, process::Process};
 
 const BUCKET: &str = "bench";
 /// Longer than anything takes that is measured.
@@ -92,7 +92,7 @@ impl World {
 
 /// Killed when it goes out of scope.
 pub struct Service {
-    child: Child,
+    process: Process,
     client: aws_sdk_elastictranscoder::Client,
     pipeline: String,
 }
@@ -126,11 +126,11 @@ impl Service {
             .env("AWS_ENDPOINT_URL", world.cloud.endpoint())
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let process = Process::spawn(&mut command)?;
         let url = format!("http://127.0.0.1:{port}");
         let config = world.cloud.config().into_builder().endpoint_url(url).build();
         let client = aws_sdk_elastictranscoder::Client::new(&config);
-        let mut this = Self { child, client, pipeline: String::new() };
+        let mut this = Self { process, client, pipeline: String::new() };
         this.pipeline = this.make_pipeline(&world.topic).await?;
         Ok(this)
     }
@@ -146,7 +146,7 @@ impl Service {
                 Err(error) if start.elapsed() > Duration::from_secs(20) => return Err(error.into()),
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
-            ensure!(self.child.try_wait()?.is_none(), "the transcoder ended");
+            ensure!(self.process.0.try_wait()?.is_none(), "the transcoder ended");
         }
     }
 
@@ -156,42 +156,18 @@ impl Service {
             CreateJobOutput::builder().key(format!("{output}-{at}")).preset_id(*preset).build()
         });
         let create = self.client.create_job().pipeline_id(&self.pipeline).set_outputs(Some(outputs.collect()));
-        let prefix = format!("{}/", self.child.id());
+        let prefix = format!("{}/", self.process.0.id());
         let created = create.output_key_prefix(prefix).input(JobInput::builder().key(input).build()).send().await?;
         created.job.and_then(|job| job.id).context("no job")
     }
 
     /// Processor time of the service and of the processes that it has waited for.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = std::fs::read_to_string(&path).with_context(|| path)?;
-        // utime, stime, cutime and cstime (proc(5)), counted behind the name in brackets.
-        let fields = stat.rsplit_once(')').context("no name")?.1.split_whitespace().skip(11).take(4);
-        let ticks: u64 = fields.map(str::parse::<u64>).sum::<Result<_, _>>()?;
-        Ok(Duration::from_secs_f64(ticks as f64 / TICKS))
+        self.process.processor_with_children()
     }
 
     /// Its own memory at its highest.
     pub fn peak_mib(&self) -> anyhow::Result<u64> {
-        crate::cloud::memory_mib(self.child.id(), "VmHWM:")
+        self.process.memory_mib("VmHWM:")
     }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Ticks of `/proc` a second: 100 on all Linux systems (`USER_HZ`).
-const TICKS: f64 = 100.0;
-
-/// Processor time of the processes that this one has waited for.
-pub fn children_cpu() -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields = stat.rsplit_once(')').context("no name")?.1.split_whitespace().skip(13).take(2);
-    let ticks: u64 = fields.map(str::parse::<u64>).sum::<Result<_, _>>()?;
-    Ok(Duration::from_secs_f64(ticks as f64 / TICKS))
 }

@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod admission;
 mod body;
 mod context;
 mod credentials;
@@ -23,6 +24,7 @@ mod s3;
 mod secret_file;
 mod server;
 mod sns;
+mod space;
 mod sqs;
 mod store;
 mod sts;

@@ -50,6 +50,9 @@ struct Arguments {
     /// A file with such keys, one a line, so that no secret need stand in a list of processes.
     #[arg(long, env = "SEGUE_LOCAL_CLOUD_ACCESS_KEYS_FILE", value_name = "FILE")]
     access_keys_file: Option<PathBuf>,
+    /// Bytes of the disk to leave free: what would grow is refused before they are touched.
+    #[arg(long, env = "SEGUE_LOCAL_CLOUD_MIN_FREE_BYTES", default_value_t = Settings::MIN_FREE_BYTES)]
+    min_free_bytes: u64,
 }
 
 #[tokio::main]
@@ -78,6 +81,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = Settings {
         region: arguments.region,
         access_keys,
+        min_free_bytes: arguments.min_free_bytes,
         public_endpoint: arguments.public_endpoint.unwrap_or_else(|| format!("http://{address}")),
         ..Settings::new(arguments.data_dir)
     };

@@ -16,6 +16,7 @@ use crate::{
     s3::{self, S3},
     server,
     sns::{self, Sns, SnsTimes},
+    space::Space,
     sqs::{self, Sqs},
     store::{Store, StoreError},
     sts::Sts,
@@ -38,11 +39,16 @@ pub struct Settings {
     pub access_keys: Vec<AccessKey>,
     /// Where clients reach this process; used in queue URLs and for the signing certificate.
     pub public_endpoint: String,
+    /// Bytes of the disk that are left free: what would grow is refused before they are touched.
+    pub min_free_bytes: u64,
     /// How long SNS waits; there is no need to change it but in tests.
     pub sns_times: SnsTimes,
 }
 
 impl Settings {
+    /// The default of `min_free_bytes`.
+    pub const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
+
     /// The defaults over a data directory.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -51,6 +57,7 @@ impl Settings {
             account: "000000000000".to_owned(),
             access_keys: Vec::new(),
             public_endpoint: "http://127.0.0.1:4566".to_owned(),
+            min_free_bytes: Self::MIN_FREE_BYTES,
             sns_times: SnsTimes::default(),
         }
     }
@@ -94,7 +101,8 @@ impl LocalCloud {
             Credentials::open(settings.access_keys, &credentials_file).map_err(io_error(&credentials_file))?;
         let schema = [s3::SCHEMA.concat().as_str(), sqs::SCHEMA, sns::SCHEMA].join("\n");
         let database = dir.join("local-cloud.db");
-        let store = Store::open(&database, &schema, lock)?;
+        let space = Space::open(&dir, settings.min_free_bytes).map_err(io_error(&dir))?;
+        let store = Store::open_in(space, &database, &schema, lock)?;
         let context = Arc::new(Context {
             store,
             region: settings.region,

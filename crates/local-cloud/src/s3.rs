@@ -67,6 +67,7 @@ impl S3 {
             Fault::Io(error) => error,
             Fault::Store(error) => std::io::Error::other(error),
             Fault::Client(error) => std::io::Error::other(error),
+            Fault::Full(full) => std::io::Error::other(full),
         })?;
         let reclaim = Reclaim::start(files.clone())?;
         let notifier = Notifier::new(context.clone(), sqs, sns);

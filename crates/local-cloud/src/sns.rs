@@ -37,15 +37,20 @@ use std::sync::{
 };
 
 use axum::{
+    body::Body,
     extract::Request,
     http::{Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use sigv4::AccessKeys;
-use time::OffsetDateTime;
 use tokio::{runtime::Handle, sync::OnceCell};
 
-use crate::{Context, body, sqs::Sqs};
+use crate::{
+    Context,
+    admission::admit,
+    body::{self, Unreadable},
+    sqs::{self, Sqs},
+};
 use error::kind;
 use form::Form;
 use shared::Shared;
@@ -116,6 +121,16 @@ CREATE INDEX IF NOT EXISTS sns_deliveries_publication ON sns_deliveries (publica
 CREATE INDEX IF NOT EXISTS sns_deliveries_subscription ON sns_deliveries (subscription);
 ";
 
+/// What adds to the store, and is refused when the disk is full.
+const GROWING: [&str; 7] = [
+    "CreateTopic",
+    "Publish",
+    "PublishBatch",
+    "SetSubscriptionAttributes",
+    "SetTopicAttributes",
+    "Subscribe",
+    "TagResource",
+];
 /// The most bytes of an unsigned body that are looked at.
 const MOST_UNSIGNED: usize = 8 * 1024;
 
@@ -158,33 +173,39 @@ impl Sns {
         if parts.method == Method::GET && parts.uri.path().ends_with(".pem") {
             return self.certificate(parts.uri.path()).await;
         }
-        let result = match body::read(body).await {
-            Ok(body) => self.answer(&parts, &body).await,
-            Err(unreadable) => Err(unreadable.into()),
+        let result = match is_signed(&parts) {
+            true => self.answer(&parts, body).await,
+            false => self.answer_anonymous(&parts, body).await,
         };
         xml::respond(result)
     }
 
-    async fn answer(&self, parts: &Parts, body: &[u8]) -> Result<Answer, Error> {
-        // The two that links in messages ask for (SNS API, ConfirmSubscription and Unsubscribe). Of what
-        // nobody signed no more is read than these can have.
-        if !is_signed(parts) && body.len() <= MOST_UNSIGNED {
-            let form = Form::parse(parts.uri.query(), body);
-            let action = form.get("Action").unwrap_or_default();
-            if matches!(action, "ConfirmSubscription" | "Unsubscribe") {
-                return self.perform(action, &form, Caller::Anonymous).await;
-            }
-        }
-        let verified = sigv4::verify(parts, body, "sns", &self.keys, OffsetDateTime::now_utc())?;
-        let region = &self.context().region;
-        if verified.region != *region {
-            return Err(sigv4::Error::Scope(format!("the region of this endpoint, '{region}'")).into());
-        }
-        let form = Form::parse(parts.uri.query(), body);
+    async fn answer(&self, parts: &Parts, body: Body) -> Result<Answer, Error> {
+        let admitted: Result<_, Error> = admit(parts, body, ("sns", &self.context().region), &self.keys).await;
+        let (body, _) = admitted?;
+        let form = Form::parse(parts.uri.query(), &body);
         self.perform(form.get("Action").unwrap_or_default(), &form, Caller::Owner).await
     }
 
+    /// The two that links in messages ask for (SNS API, ConfirmSubscription and Unsubscribe). Of what
+    /// nobody signed no more is read than these can have.
+    async fn answer_anonymous(&self, parts: &Parts, body: Body) -> Result<Answer, Error> {
+        let missing = || Error::Signature(sigv4::Error::MissingAuthenticationToken);
+        let body = match body::read(body, MOST_UNSIGNED).await {
+            Err(Unreadable::TooLarge) => return Err(missing()),
+            read => read?,
+        };
+        let form = Form::parse(parts.uri.query(), &body);
+        match form.get("Action").unwrap_or_default() {
+            action @ ("ConfirmSubscription" | "Unsubscribe") => self.perform(action, &form, Caller::Anonymous).await,
+            _ => Err(missing()),
+        }
+    }
+
     async fn perform(&self, action: &str, form: &Form, caller: Caller) -> Result<Answer, Error> {
+        if GROWING.contains(&action) {
+            self.context().store.space().check().map_err(sqs::Error::from)?;
+        }
         match action {
             "CreateTopic" => self.create_topic(form).await,
             "ListTopics" => self.list_topics(form).await,

@@ -5,6 +5,7 @@ mod attributes;
 mod batch;
 mod dead_letters;
 mod deduplication;
+mod delay;
 mod deliver;
 mod error;
 mod fifo;
@@ -41,10 +42,9 @@ use axum::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sigv4::AccessKeys;
-use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 
-use crate::{Context, body};
+use crate::{Context, admission};
 use error::kind;
 use in_flight::InFlight;
 use waiting::Waiting;
@@ -53,6 +53,10 @@ pub(crate) use deliver::Outgoing;
 pub(crate) use error::Error;
 pub(crate) use message::{Attribute, Attributes, check_each_attribute, size as message_size};
 pub(crate) use schema::SCHEMA;
+
+/// What adds to the store, and is refused when the disk is full.
+const GROWING: [&str; 6] =
+    ["AddPermission", "CreateQueue", "SendMessage", "SendMessageBatch", "SetQueueAttributes", "TagQueue"];
 
 /// The service; one for the whole process.
 pub(crate) struct Sqs {
@@ -104,19 +108,18 @@ impl Sqs {
 
     /// The body of a request that is signed by one of our keys, and the key's id.
     async fn admit(&self, parts: &Parts, body: Body) -> Result<(Bytes, String), Error> {
-        let body = body::read(body).await?;
-        let verified = sigv4::verify(parts, &body, "sqs", &self.keys, OffsetDateTime::now_utc())?;
-        let region = &self.context.region;
-        if verified.region != *region {
-            return Err(sigv4::Error::Scope(format!("the region of this endpoint, '{region}'")).into());
-        }
+        let admitted: Result<_, Error> = admission::admit(parts, body, ("sqs", &self.context.region), &self.keys).await;
+        let admitted = admitted?;
         self.sweep_now_and_then();
         // Here and not at the start: there is a runtime now, and nobody could have seen it before.
         self.resumed.get_or_try_init(|| self.resume_moves()).await?;
-        Ok((body, verified.access_key_id))
+        Ok(admitted)
     }
 
     async fn perform(&self, operation: &str, body: &[u8], sender: &str) -> Result<Value, Error> {
+        if GROWING.contains(&operation) {
+            self.context.store.space().check()?;
+        }
         match operation {
             "CreateQueue" => answer(self.create_queue(parse(body)?).await),
             "GetQueueUrl" => answer(self.get_queue_url(parse(body)?).await),

@@ -13,8 +13,10 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::space::Space;
 
 /// The most writes that share one commit; it bounds how long the first of them waits.
 const BATCH: usize = 256;
@@ -22,6 +24,9 @@ const BATCH: usize = 256;
 const WAITING: usize = 1024;
 /// Read connections, and so reads at one time; further readers wait.
 const READERS: usize = 8;
+/// Pages in the log after which it is copied into the database: 16 MiB. Most of what a queue writes is
+/// overwritten by then, and needs no copy.
+const CHECKPOINT: u32 = 4000;
 /// How long SQLite waits for a lock that another process (a backup, a shell) holds.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -75,6 +80,7 @@ impl std::ops::Deref for Transaction<'_> {
 pub struct Store {
     writes: mpsc::Sender<Write>,
     readers: Arc<Readers>,
+    space: Arc<Space>,
 }
 
 struct Readers {
@@ -86,8 +92,9 @@ struct Readers {
 impl Store {
     /// Opens or creates the database at `path` and applies `schema` (idempotent statements); columns
     /// that it has beyond the tables of an older database are added to them.
-    /// `held` is kept until the last write is done; the lock of the data directory goes here.
-    pub fn open(path: &Path, schema: &str, held: impl Send + 'static) -> Result<Self, StoreError> {
+    /// `space` is the room on its disk, which the writes tend; `held` is kept until the last write is done: the
+    /// lock of the data directory goes here.
+    pub fn open_in(space: Space, path: &Path, schema: &str, held: impl Send + 'static) -> Result<Self, StoreError> {
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // FULL: the WAL is synced at each commit, so an acknowledged write survives a power cut.
@@ -96,19 +103,34 @@ impl Store {
         connection.pragma_update(None, "fullfsync", "ON")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
         connection.busy_timeout(BUSY)?;
-        connection.set_prepared_statement_cache_capacity(128);
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
+        prepare_once(&connection, 128)?;
         columns::add_missing(&connection, schema)?;
         connection.execute_batch(schema)?;
         let (writes, waiting) = mpsc::channel(WAITING);
+        let space = Arc::new(space);
+        let tended = space.clone();
         thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || {
-                write_loop(&connection, waiting);
+                write_loop(&connection, &tended, waiting);
                 drop(connection);
                 drop(held);
             })
             .map_err(|error| StoreError::Commit(error.to_string()))?;
-        Ok(Self { writes, readers: Arc::new(readers(path)) })
+        Ok(Self { writes, readers: Arc::new(readers(path)), space })
+    }
+
+    /// The same on a disk that is never full.
+    #[cfg(test)]
+    pub fn open(path: &Path, schema: &str, held: impl Send + 'static) -> Result<Self, StoreError> {
+        Self::open_in(roomy(path), path, schema, held)
+    }
+
+    /// The room on the disk. What adds something asks here first; nothing else does, so that it works on a full
+    /// disk too.
+    pub fn space(&self) -> &Arc<Space> {
+        &self.space
     }
 
     /// Runs `work` in a transaction shared with whatever else is waiting, and answers once it is
@@ -152,6 +174,13 @@ impl Store {
     }
 }
 
+/// Keeps so many statements, and each as it was prepared: otherwise SQLite prepares some of them anew for every
+/// value that is bound to them, in search of a plan for just that value.
+fn prepare_once(connection: &Connection, statements: usize) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(statements);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
 fn readers(path: &Path) -> Readers {
     Readers { path: path.to_owned(), idle: Mutex::default(), permits: Semaphore::new(READERS) }
 }
@@ -164,10 +193,10 @@ impl Readers {
         F: FnOnce(&Connection) -> Result<T, E>,
     {
         let connection = self.take()?;
-        connection.execute_batch("BEGIN").map_err(StoreError::from)?;
+        execute(&connection, "BEGIN")?;
         // A panic, or an error here, drops the connection and with it the transaction.
         let result = work(&connection);
-        connection.execute_batch("ROLLBACK").map_err(StoreError::from)?;
+        execute(&connection, "ROLLBACK")?;
         self.give_back(connection);
         result
     }
@@ -178,7 +207,7 @@ impl Readers {
         }
         let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(BUSY)?;
-        connection.set_prepared_statement_cache_capacity(64);
+        prepare_once(&connection, 64)?;
         Ok(connection)
     }
 
@@ -240,9 +269,12 @@ where
     })
 }
 
-fn write_loop(connection: &Connection, mut waiting: mpsc::Receiver<Write>) {
+fn write_loop(connection: &Connection, space: &Space, mut waiting: mpsc::Receiver<Write>) {
     while let Some(first) = waiting.blocking_recv() {
-        let (finish, committed) = match connection.execute_batch("BEGIN IMMEDIATE") {
+        space.tend(|| free_bytes(connection).unwrap_or_default());
+        // Whoever is ready to run on this core hands its write in first, and shares the commit.
+        thread::yield_now();
+        let (finish, committed) = match execute(connection, "BEGIN IMMEDIATE") {
             Ok(()) => one_commit(connection, first, &mut waiting),
             Err(error) => (vec![first(None)], Err(error.to_string())),
         };
@@ -251,6 +283,19 @@ fn write_loop(connection: &Connection, mut waiting: mpsc::Receiver<Write>) {
             let _ = catch_unwind(AssertUnwindSafe(|| finish(committed.clone())));
         }
     }
+}
+
+/// What rows that were removed have left in the file, which only grows.
+fn free_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let mut statement =
+        connection.prepare_cached("SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size")?;
+    statement.query_row([], |row| row.get(0))
+}
+
+/// Room as far as a test is concerned.
+#[cfg(test)]
+fn roomy(path: &Path) -> Space {
+    Space::open(path.parent().unwrap_or(path), 0).expect("a directory that is there")
 }
 
 /// Runs what is waiting in the open transaction and commits it.
@@ -271,7 +316,7 @@ fn one_commit(
     if connection.is_autocommit() {
         return (finish, Err("the transaction was rolled back".to_owned()));
     }
-    let committed = connection.execute_batch("COMMIT").map_err(|error| {
+    let committed = execute(connection, "COMMIT").map_err(|error| {
         let _ = connection.execute_batch("ROLLBACK");
         error.to_string()
     });

@@ -10,13 +10,9 @@ use axum::{
 };
 use quick_xml::escape::escape;
 use sigv4::AccessKeys;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{
-    Context,
-    body::{self, Unreadable},
-};
+use crate::{Context, admission::admit, body::Unreadable};
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
@@ -26,8 +22,12 @@ pub(crate) struct Sts {
     keys: AccessKeys,
 }
 
-/// What a client is told when it is not told who it is: status, code, message.
-type Refusal = (u16, &'static str, String);
+/// What a client is told when it is not told who it is.
+struct Refusal {
+    status: u16,
+    code: &'static str,
+    message: String,
+}
 
 impl Sts {
     pub(crate) fn new(context: Arc<Context>) -> Self {
@@ -38,28 +38,18 @@ impl Sts {
     /// Answers one request.
     pub(crate) async fn call(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        let result = match body::read(body).await {
-            Ok(body) => self.answer(&parts, &body),
-            Err(error @ Unreadable::TooLarge) => Err((413, "RequestEntityTooLarge", error.to_string())),
-            Err(error @ Unreadable::Unfinished) => Err((408, "RequestTimeout", error.to_string())),
-        };
-        respond(result)
+        let admitted = admit(&parts, body, ("sts", &self.context.region), &self.keys).await;
+        respond(admitted.and_then(|(body, _)| self.answer(&parts, &body)))
     }
 
     fn answer(&self, parts: &Parts, body: &[u8]) -> Result<String, Refusal> {
-        let refused = |error: sigv4::Error| (error.status(), error.code(), error.to_string());
-        let verified = sigv4::verify(parts, body, "sts", &self.keys, OffsetDateTime::now_utc()).map_err(refused)?;
-        let region = &self.context.region;
-        if verified.region != *region {
-            return Err(refused(sigv4::Error::Scope(format!("the region of this endpoint, '{region}'"))));
-        }
         let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let action = query.chain(form_urlencoded::parse(body)).find(|(name, _)| name == "Action");
         match action.as_ref().map(|(_, action)| action.as_ref()) {
             Some("GetCallerIdentity") => Ok(self.identity()),
             other => {
                 let message = format!("The action {} is not available here.", other.unwrap_or("(none)"));
-                Err((400, "InvalidAction", message))
+                Err(Refusal { status: 400, code: "InvalidAction", message })
             }
         }
     }
@@ -77,10 +67,26 @@ impl Sts {
     }
 }
 
+impl From<sigv4::Error> for Refusal {
+    fn from(error: sigv4::Error) -> Self {
+        Self { status: error.status(), code: error.code(), message: error.to_string() }
+    }
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(error: Unreadable) -> Self {
+        let (status, code) = match error {
+            Unreadable::TooLarge => (413, "RequestEntityTooLarge"),
+            Unreadable::Unfinished => (408, "RequestTimeout"),
+        };
+        Self { status, code, message: error.to_string() }
+    }
+}
+
 fn respond(result: Result<String, Refusal>) -> Response {
     let (status, body) = match result {
         Ok(body) => (StatusCode::OK, body),
-        Err((status, code, message)) => {
+        Err(Refusal { status, code, message }) => {
             let body = format!(
                 "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code>\
                  <Message>{}</Message></Error><RequestId>{}</RequestId></ErrorResponse>",

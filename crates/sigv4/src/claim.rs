@@ -12,6 +12,7 @@ const MOST_SIGNED_HEADERS: usize = 100;
 const LONGEST_LIFE: Duration = Duration::days(7);
 
 /// A signature with everything it was made from, except the request itself.
+#[derive(Clone, Debug)]
 pub(crate) struct Claim {
     pub(crate) access_key_id: String,
     pub(crate) region: String,

@@ -1,7 +1,8 @@
 //! Checks AWS Signature Version 4 on the server side. No I/O.
 //!
 //! [`verify`] takes a request, its whole body and the known access keys, and says who signed it. It
-//! knows both forms: the `Authorization` header and the presigned query. The rules are those of
+//! knows both forms: the `Authorization` header and the presigned query. [`Head::check`] is the part of
+//! it that can be done before the body has come. The rules are those of
 //! "Signature Version 4 signing for AWS API requests" in the AWS IAM user guide.
 //!
 //! ```
@@ -22,4 +23,4 @@ mod verify;
 
 pub use error::Error;
 pub use keys::{AccessKeys, ParseAccessKeysError};
-pub use verify::{Verified, verify};
+pub use verify::{Head, Verified, verify};

@@ -4,7 +4,7 @@ use aws_lc_rs::{constant_time, digest, hmac};
 use http::request::Parts;
 use time::{Duration, OffsetDateTime, macros::format_description};
 
-use crate::{AccessKeys, Error, canonical, claim::Claim};
+use crate::{AccessKeys, Error, canonical, claim::Claim, keys::Secret};
 
 /// How far the clocks of client and server may be apart (SigV4, "Elements of a request").
 const SKEW: Duration = Duration::minutes(15);
@@ -30,24 +30,53 @@ pub fn verify(
     keys: &AccessKeys,
     now: OffsetDateTime,
 ) -> Result<Verified, Error> {
-    let claim = Claim::of(parts)?;
-    let has_token = parts.headers.contains_key("x-amz-security-token")
-        || canonical::pairs(parts.uri.query().unwrap_or_default()).iter().any(|(n, _)| n == "X-Amz-Security-Token");
-    if has_token {
-        return Err(Error::SessionToken);
+    Head::check(parts, service, keys, now)?.verify(body)
+}
+
+/// A request whose head is in order: it names one of our keys, this service and a time that is about now, and is
+/// signed as far as can be seen. What it says of itself may still be a lie, which [`Head::verify`] finds out.
+///
+/// It is there so that a server reads the body only for those who know at least the id of a key.
+#[derive(Clone, Debug)]
+pub struct Head<'a> {
+    parts: &'a Parts,
+    claim: Claim,
+    secret: &'a Secret,
+}
+
+impl<'a> Head<'a> {
+    /// Everything that [`verify`] checks and that takes no body.
+    pub fn check(parts: &'a Parts, service: &str, keys: &'a AccessKeys, now: OffsetDateTime) -> Result<Self, Error> {
+        let claim = Claim::of(parts)?;
+        let has_token = parts.headers.contains_key("x-amz-security-token")
+            || canonical::pairs(parts.uri.query().unwrap_or_default()).iter().any(|(n, _)| n == "X-Amz-Security-Token");
+        if has_token {
+            return Err(Error::SessionToken);
+        }
+        let secret = keys.find(&claim.access_key_id).ok_or(Error::InvalidClientTokenId)?;
+        if claim.service != service {
+            return Err(Error::Scope(format!("service '{service}'")));
+        }
+        check_time(&claim, now)?;
+        check_signed_headers(parts, &claim)?;
+        Ok(Self { parts, claim, secret })
     }
-    let secret = keys.secret(&claim.access_key_id).ok_or(Error::InvalidClientTokenId)?;
-    if claim.service != service {
-        return Err(Error::Scope(format!("service '{service}'")));
+
+    /// The region that the request names.
+    pub fn region(&self) -> &str {
+        &self.claim.region
     }
-    check_time(&claim, now)?;
-    check_signed_headers(parts, &claim)?;
-    let payload_hash = payload_hash(parts, body, &claim)?;
-    let request = canonical::request(parts, &claim.signed_headers, service, &payload_hash);
-    let expected = signature(&claim, secret, &request);
-    constant_time::verify_slices_are_equal(expected.as_ref(), &claim.signature)
-        .map_err(|_| Error::SignatureDoesNotMatch)?;
-    Ok(Verified { access_key_id: claim.access_key_id, region: claim.region })
+
+    /// Checks the signature over head and body.
+    pub fn verify(self, body: &[u8]) -> Result<Verified, Error> {
+        let Self { parts, claim, secret } = self;
+        let payload_hash = payload_hash(parts, body, &claim)?;
+        let request = canonical::request(parts, &claim.signed_headers, &claim.service, &payload_hash);
+        let expected = signature(&claim, secret, &request);
+        constant_time::verify_slices_are_equal(expected.as_ref(), &claim.signature)
+            .map_err(|_| Error::SignatureDoesNotMatch)?;
+        Ok(Verified { access_key_id: claim.access_key_id, region: claim.region })
+    }
 }
 
 /// The header form lives for the skew, a presigned URL for as long as it says.
@@ -101,16 +130,8 @@ fn payload_hash(parts: &Parts, body: &[u8], claim: &Claim) -> Result<String, Err
 }
 
 /// SigV4, "Create a string to sign" and "Calculate the signature".
-fn signature(claim: &Claim, secret: &str, canonical_request: &str) -> hmac::Tag {
+fn signature(claim: &Claim, secret: &Secret, canonical_request: &str) -> hmac::Tag {
     let hash = hex::encode(digest::digest(&digest::SHA256, canonical_request.as_bytes()));
     let text = format!("AWS4-HMAC-SHA256\n{}\n{}\n{hash}", claim.timestamp, claim.scope());
-    let day = sign(format!("AWS4{secret}").as_bytes(), &claim.day);
-    let region = sign(day.as_ref(), &claim.region);
-    let service = sign(region.as_ref(), &claim.service);
-    let key = sign(service.as_ref(), "aws4_request");
-    sign(key.as_ref(), &text)
-}
-
-fn sign(key: &[u8], text: &str) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
+    hmac::sign(&secret.signing_key(&claim.day, &claim.region, &claim.service), text.as_bytes())
 }

@@ -58,6 +58,23 @@ def test_parts_and_uploads_are_listed(s3, bucket):
     assert [entry["UploadId"] for entry in s3.list_multipart_uploads(Bucket=bucket)["Uploads"]] == [upload]
 
 
+@moto_differs("uploads are grouped under common prefixes, and keys are URL encoded when that is asked for")
+def test_uploads_are_listed_by_common_prefix(s3, bucket):
+    keys = ["a/1", "a/2", "b", "c d"]
+    ids = {key: s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"] for key in keys}
+    listed = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/")
+    assert [entry["Key"] for entry in listed["Uploads"]] == ["b", "c d"]
+    assert [entry["Prefix"] for entry in listed["CommonPrefixes"]] == ["a/"]
+    first = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/", MaxUploads=1)
+    assert first["IsTruncated"] and [entry["Prefix"] for entry in first["CommonPrefixes"]] == ["a/"]
+    second = s3.list_multipart_uploads(
+        Bucket=bucket, Delimiter="/", MaxUploads=1, KeyMarker=first["NextKeyMarker"]
+    )
+    assert [entry["UploadId"] for entry in second["Uploads"]] == [ids["b"]]
+    encoded = s3.list_multipart_uploads(Bucket=bucket, Prefix="c", EncodingType="url")
+    assert [entry["Key"] for entry in encoded["Uploads"]] == ["c%20d"] and encoded["EncodingType"] == "url"
+
+
 def test_a_part_that_came_again_counts_once(s3, bucket):
     upload = begin(s3, bucket)
     part(s3, bucket, upload, 1, b"first")

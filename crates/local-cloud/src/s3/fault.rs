@@ -4,7 +4,7 @@ use std::io;
 
 use s3s::{S3Error, S3ErrorCode};
 
-use crate::store::StoreError;
+use crate::{space::DiskFull, store::StoreError};
 
 /// A client's error, which is answered as it is, or one of ours, which is logged and hidden.
 #[derive(Debug)]
@@ -12,6 +12,7 @@ pub(super) enum Fault {
     Client(S3Error),
     Store(StoreError),
     Io(io::Error),
+    Full(DiskFull),
 }
 
 impl From<S3Error> for Fault {
@@ -38,10 +39,16 @@ impl From<io::Error> for Fault {
     }
 }
 
+impl From<DiskFull> for Fault {
+    fn from(full: DiskFull) -> Self {
+        Self::Full(full)
+    }
+}
+
 impl From<Fault> for S3Error {
     fn from(fault: Fault) -> Self {
         let cause: &dyn std::error::Error = match &fault {
-            Fault::Client(_) => return fault.into_client(),
+            Fault::Client(_) | Fault::Full(_) => return fault.into_client(),
             Fault::Store(error) => error,
             Fault::Io(error) => error,
         };
@@ -54,6 +61,7 @@ impl Fault {
     fn into_client(self) -> S3Error {
         match self {
             Self::Client(error) => error,
+            Self::Full(full) => S3Error::with_message(S3ErrorCode::ServiceUnavailable, full.to_string()),
             Self::Store(_) | Self::Io(_) => S3ErrorCode::InternalError.into(),
         }
     }

@@ -20,11 +20,14 @@ use super::{
     fault::{Fault, blocking},
     files::{Files, NewFile},
 };
+use crate::space::Space;
 
 /// Bytes gathered before they are written; one such batch is written while the next is gathered.
 const BATCH_BYTES: usize = 512 * 1024;
 /// Pieces in a batch: a client that sends single bytes must not make the batch itself large.
 const BATCH_PIECES: usize = 1024;
+/// Bytes after which what has come is sent to the disk.
+const FLUSH_BYTES: u64 = 8 * 1024 * 1024;
 /// The largest object of one PUT, and the largest part (S3 User Guide, "Multipart upload limits").
 pub(super) const MAX_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 /// A client that sends nothing for so long is given up.
@@ -74,17 +77,24 @@ fn decode_md5(text: &str) -> Result<[u8; 16], S3Error> {
 /// Reads the whole body. On an error, and when this is dropped, the file is gone again.
 pub(super) async fn receive(
     files: &Arc<Files>,
+    space: &Space,
     body: Option<StreamingBlob>,
     expected: Expected,
 ) -> Result<Received, Fault> {
+    // Bytes that come meanwhile are others' too, so that each batch asks again.
+    space.check_content(expected.length)?;
     let hasher = expected.sum.as_ref().map(|(algorithm, _)| algorithm.hasher());
     let directory = files.clone();
     let (file, out) = blocking(move || directory.create()).await?;
+    let out = Arc::new(out);
+    let mut flush = Flush::new(out.clone());
     let mut sink = Sink::Idle(Box::new(Writer { out, size: 0, hasher }), Md5::new());
     if let Some(mut body) = body {
         let mut left = expected.length;
         while let Some(batch) = gather(&mut body, &mut left).await? {
+            space.check_content(0)?;
             sink = sink.take(batch).await?;
+            flush.now_and_then(expected.length - left).await?;
         }
     }
     let (writer, md5) = sink.wait().await?;
@@ -95,13 +105,14 @@ pub(super) async fn receive(
         )
         .into());
     }
+    flush.wait().await?;
     let (file, writer) = blocking(move || {
         writer.out.sync_all()?;
         file.sync_name()?;
         Ok((file, writer))
     })
     .await?;
-    let md5 = <[u8; 16]>::from(md5.finalize());
+    let md5: [u8; 16] = md5.finalize().into();
     if expected.md5.is_some_and(|expected| expected != md5) {
         return Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received.").into());
     }
@@ -173,9 +184,43 @@ fn check_sum(
 
 /// The file and its running checksum; they travel to a blocking thread and back.
 struct Writer {
-    out: File,
+    out: Arc<File>,
     size: u64,
     hasher: Option<ChecksumHasher>,
+}
+
+/// Sends to the disk what has come, while the rest comes: there is less left to wait for at the end.
+struct Flush {
+    file: Arc<File>,
+    flushed: u64,
+    running: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Flush {
+    fn new(file: Arc<File>) -> Self {
+        Self { file, flushed: 0, running: None }
+    }
+
+    /// `come` is how many bytes have come so far.
+    async fn now_and_then(&mut self, come: u64) -> io::Result<()> {
+        let is_running = self.running.as_ref().is_some_and(|running| !running.is_finished());
+        if is_running || come - self.flushed < FLUSH_BYTES {
+            return Ok(());
+        }
+        self.wait().await?;
+        self.flushed = come;
+        let file = self.file.clone();
+        self.running = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+        Ok(())
+    }
+
+    /// A failure is told here or never: a later sync of the same file may succeed (fsync(2)).
+    async fn wait(&mut self) -> io::Result<()> {
+        match self.running.take() {
+            Some(running) => running.await.map_err(io::Error::other)?,
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where batches go. The MD5 of a batch is the slowest part of it and runs beside the rest.
@@ -208,7 +253,7 @@ impl Sink {
                 if let Some(hasher) = &mut writer.hasher {
                     hasher.update(&piece);
                 }
-                writer.out.write_all(&piece)?;
+                (&*writer.out).write_all(&piece)?;
                 writer.size += piece.len() as u64;
             }
             Ok(writer)

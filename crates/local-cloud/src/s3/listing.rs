@@ -83,7 +83,7 @@ fn scan(
             page.next = Some(key.into_bytes());
             return Ok(None);
         }
-        if let Some(common) = common_prefix(&key, query) {
+        if let Some(common) = common_prefix(&key, query.prefix, query.delimiter.unwrap_or_default()) {
             let next = after_prefix(common);
             page.last = common.to_owned();
             page.common_prefixes.push(common.to_owned());
@@ -95,10 +95,9 @@ fn scan(
     Ok(None)
 }
 
-/// The key up to and with the first delimiter behind the prefix.
-fn common_prefix<'a>(key: &'a str, query: &Query<'_>) -> Option<&'a str> {
-    let delimiter = query.delimiter.filter(|delimiter| !delimiter.is_empty())?;
-    let rest = key.get(query.prefix.len()..)?;
+/// The key up to and with the first delimiter behind the prefix; an empty delimiter is none.
+pub(super) fn common_prefix<'a>(key: &'a str, prefix: &str, delimiter: &str) -> Option<&'a str> {
+    let rest = key.get(prefix.len()..).filter(|_| !delimiter.is_empty())?;
     let at = rest.find(delimiter)?;
-    key.get(..query.prefix.len() + at + delimiter.len())
+    key.get(..prefix.len() + at + delimiter.len())
 }

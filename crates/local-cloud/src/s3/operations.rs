@@ -11,6 +11,7 @@ mod part_copy;
 mod parts;
 mod put;
 mod read;
+mod upload_lists;
 
 use std::sync::Arc;
 
@@ -88,6 +89,8 @@ operations! {
         create_multipart_upload CreateMultipartUploadInput CreateMultipartUploadOutput,
         complete_multipart_upload CompleteMultipartUploadInput CompleteMultipartUploadOutput,
         abort_multipart_upload AbortMultipartUploadInput AbortMultipartUploadOutput,
+    }
+    upload_lists {
         list_multipart_uploads ListMultipartUploadsInput ListMultipartUploadsOutput,
     }
     parts {

@@ -6,6 +6,7 @@ use s3s::{S3Error, S3ErrorCode};
 use super::{
     checksum::{Algorithm, Sum},
     fault::Fault,
+    listing,
     meta::Meta,
     objects::{columns, read_sum},
 };
@@ -93,21 +94,72 @@ pub(super) fn require(connection: &Connection, bucket: &str, key: &str, id: &str
     find(connection, bucket, key, id)?.ok_or_else(|| no_such_upload().into())
 }
 
-/// Uploads behind the position `(key, id)`, in the order of their keys and then of their ids.
-pub(super) fn list(
-    connection: &Connection,
-    bucket: &str,
-    (from, end): (&[u8], &[u8]),
-    (after_key, after_id): (&str, &str),
-    limit: usize,
-) -> Result<Vec<Upload>, Fault> {
+/// What a page of uploads is to hold.
+pub(super) struct UploadQuery {
+    pub(super) bucket: String,
+    pub(super) prefix: String,
+    /// Empty for none.
+    pub(super) delimiter: String,
+    pub(super) key_marker: String,
+    /// Without one, the marker stands for all uploads of its key (S3 API, ListMultipartUploads).
+    pub(super) id_marker: Option<String>,
+    pub(super) limit: usize,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct UploadPage {
+    pub(super) uploads: Vec<Upload>,
+    pub(super) common_prefixes: Vec<String>,
+    /// The markers of the next page, if there is one; the second is empty behind a common prefix.
+    pub(super) next: Option<(String, String)>,
+}
+
+/// One page of uploads, in the order of their keys and then of their ids.
+pub(super) fn page(connection: &Connection, query: &UploadQuery) -> Result<UploadPage, Fault> {
+    let UploadQuery { prefix, delimiter, key_marker, limit, .. } = query;
+    let (mut page, mut last) = (UploadPage::default(), (String::new(), String::new()));
+    // A marker that is a common prefix stands for all keys under it: it came from a page that ended there.
+    let mut from = match listing::common_prefix(key_marker, prefix, delimiter) {
+        Some(common) if key_marker.starts_with(prefix) && common == key_marker => listing::after_prefix(common),
+        _ => prefix.as_bytes().to_vec(),
+    };
+    loop {
+        let room = limit - page.uploads.len() - page.common_prefixes.len();
+        let found = list(connection, query, &from, room)?;
+        let is_whole = found.len() <= room;
+        let mut jump = None;
+        for upload in found.into_iter().take(room) {
+            if let Some(common) = listing::common_prefix(&upload.key, prefix, delimiter) {
+                // However many uploads it stands for, the scan goes on behind them.
+                jump = Some(listing::after_prefix(common));
+                last = (common.to_owned(), String::new());
+                page.common_prefixes.push(common.to_owned());
+                break;
+            }
+            last = (upload.key.clone(), upload.id.clone());
+            page.uploads.push(upload);
+        }
+        match jump {
+            Some(next) => from = next,
+            None => {
+                page.next = (!is_whole && *limit > 0).then_some(last);
+                return Ok(page);
+            }
+        }
+    }
+}
+
+/// Up to `most` uploads, and one more if there are more, from the key `from` on and behind the markers.
+fn list(connection: &Connection, query: &UploadQuery, from: &[u8], most: usize) -> Result<Vec<Upload>, Fault> {
+    let end = if query.prefix.is_empty() { vec![u8::MAX] } else { listing::after_prefix(&query.prefix) };
+    let (key_marker, id_marker) = (query.key_marker.as_bytes(), query.id_marker.as_deref().unwrap_or("\u{10FFFF}"));
     let mut statement = connection.prepare_cached(
         "SELECT id, key, started_ms, meta, checksum_algorithm, full_object FROM s3_uploads
          WHERE bucket = ?1 AND key >= ?2 AND key < ?3 AND (key, id) > (?4, ?5)
          ORDER BY key, id LIMIT ?6",
     )?;
     let rows = statement
-        .query_map(params![bucket, from, end, after_key.as_bytes(), after_id, limit], |row| Ok(read_upload(row)))?;
+        .query_map(params![query.bucket, from, end, key_marker, id_marker, most + 1], |row| Ok(read_upload(row)))?;
     rows.map(|row| row?).collect()
 }
 

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{body::Unreadable, store::StoreError};
+use crate::{body::Unreadable, space::DiskFull, store::StoreError};
 
 /// An error that a client can act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,9 @@ pub(crate) enum Error {
     /// The store failed; the client sees no cause.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no room for more.
+    #[error(transparent)]
+    Full(#[from] DiskFull),
     /// Something that cannot happen did.
     #[error("{0}")]
     Internal(String),
@@ -157,6 +160,14 @@ impl Error {
             Self::Signature(error) => {
                 sender(format!("com.amazon.coral.service#{}", error.json_code()), error.code(), error.status())
             }
+            // "Common Errors" in the SQS API reference. SDKs try again.
+            Self::Full(_) => Failure {
+                shape: "com.amazon.coral.service#ServiceUnavailableException".to_owned(),
+                code: "ServiceUnavailable",
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                fault: "Receiver",
+                message: self.to_string(),
+            },
             Self::Store(_) | Self::Internal(_) => {
                 tracing::error!(error = self as &dyn std::error::Error, "SQS could not do what was asked");
                 Failure {

@@ -66,15 +66,3 @@ pub(super) fn forget(connection: &Connection, queue: i64) -> Result<(), Error> {
     connection.execute("DELETE FROM sqs_groups WHERE queue = ?1", [queue])?;
     Ok(())
 }
-
-/// A new delay counts for the messages too that are in a FIFO queue already (SQS API,
-/// SetQueueAttributes, `DelaySeconds`).
-pub(super) fn delay(connection: &Connection, queue: i64, delay_ms: i64) -> Result<(), Error> {
-    connection.execute(
-        "UPDATE sqs_messages SET visible_ms = sent_ms + ?2 WHERE queue = ?1 AND receives = 0",
-        [queue, delay_ms],
-    )?;
-    let mut groups = connection.prepare("SELECT message_group FROM sqs_groups WHERE queue = ?1")?;
-    let groups: Vec<String> = groups.query_map([queue], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    groups.iter().try_for_each(|group| refresh(connection, queue, group).map(drop))
-}

@@ -4,7 +4,7 @@ mod mover;
 mod task;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -206,7 +206,7 @@ fn start(
     let now = now_ms();
     let task = Task {
         id: 0,
-        to_move: waiting(tx, source.id, now)?,
+        to_move: waiting(tx, &source, now)?,
         source: source.name,
         destination: destination.map(|queue| queue.name),
         per_second,
@@ -228,8 +228,8 @@ fn find(connection: &Connection, context: &Context, arn: &str, parameter: &str) 
 }
 
 /// How many messages of a queue could be moved now.
-fn waiting(connection: &Connection, queue: i64, now: i64) -> Result<i64, Error> {
-    let mut statement =
-        connection.prepare_cached("SELECT count(*) FROM sqs_messages WHERE queue = ?1 AND visible_ms <= ?2")?;
-    Ok(statement.query_row([queue, now], |row| row.get(0)).optional()?.unwrap_or_default())
+fn waiting(connection: &Connection, queue: &Queue, now: i64) -> Result<i64, Error> {
+    let mut statement = connection
+        .prepare_cached("SELECT count(*) FROM sqs_messages WHERE queue = ?1 AND visible_ms <= ?2 AND sent_ms > ?3")?;
+    Ok(statement.query_row([queue.id, now, queue.expired_ms(now)], |row| row.get(0))?)
 }

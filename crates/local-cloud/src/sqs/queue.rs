@@ -21,6 +21,11 @@ impl Queue {
     pub(crate) fn is_fifo(&self) -> bool {
         self.settings.fifo.is_some()
     }
+
+    /// What was sent at this moment or before is no longer kept.
+    pub(crate) fn expired_ms(&self, now: i64) -> i64 {
+        now - self.settings.retention * 1000
+    }
 }
 
 pub(crate) fn find(connection: &Connection, name: &str) -> Result<Option<Queue>, Error> {

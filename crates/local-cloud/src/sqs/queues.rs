@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     Sqs,
     attributes::{Changes, Settings},
-    dead_letters, deduplication,
+    dead_letters, deduplication, delay,
     error::{Error, kind},
-    groups, moves, now_ms, purge, queue, tags,
+    moves, now_ms, purge, queue, tags,
 };
 use crate::{Context, store::Transaction};
 
@@ -152,14 +152,14 @@ impl Sqs {
         let name = self.context.queue_name_in_url(request.queue_url.as_deref())?;
         let changes = Changes::parse(&request.attributes)?;
         let (context, waiting) = (self.context.clone(), self.waiting.clone());
-        let set = move |tx: &mut Transaction<'_>| {
-            set(tx, &context, &name, &changes)?;
-            if changes.sets_delay() {
-                tx.after_commit(move || waiting.changed(&name));
-            }
-            Ok::<_, Error>(())
+        let set = async move {
+            let (of, queue) = (context.clone(), name.clone());
+            let sets_delay = changes.sets_delay();
+            let is_fifo = context.store.write(move |tx| set(tx, &of, &queue, &changes)).await?;
+            if is_fifo && sets_delay { delay::spread(&context, &waiting, &name).await } else { Ok(()) }
         };
-        self.context.store.write(set).await?;
+        // A task, which goes on when the client hangs up.
+        tokio::spawn(set).await.map_err(|error| Error::Internal(error.to_string()))??;
         Ok(Nothing {})
     }
 
@@ -217,7 +217,8 @@ fn create(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes
     Ok(())
 }
 
-fn set(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes) -> Result<(), Error> {
+/// Says whether it is a FIFO queue.
+fn set(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes) -> Result<bool, Error> {
     let queue = queue::get(tx, name)?;
     let is_fifo = queue.is_fifo();
     let settings = queue.settings.with(changes)?;
@@ -231,10 +232,7 @@ fn set(tx: &Transaction<'_>, context: &Context, name: &str, changes: &Changes) -
     if let Some(policy) = &changes.policy {
         tx.execute("UPDATE sqs_queues SET policy = ?2 WHERE id = ?1", params![queue.id, policy])?;
     }
-    if is_fifo && changes.sets_delay() {
-        groups::delay(tx, queue.id, settings.delay * 1000)?;
-    }
-    Ok(())
+    Ok(is_fifo)
 }
 
 fn to_json(settings: &Settings) -> Result<String, Error> {
@@ -270,17 +268,17 @@ fn attributes(connection: &Connection, name: &str) -> Result<BTreeMap<&'static s
     all.insert("CreatedTimestamp", created.to_string());
     all.insert("LastModifiedTimestamp", modified.to_string());
     let now = now_ms();
-    // Expired messages that were not swept yet have been visible for longer than they are kept.
-    let expired = now - queue.settings.retention * 1000;
+    // Expired messages may not be swept yet.
+    let expired = queue.expired_ms(now);
     let visible: i64 = connection
-        .prepare_cached("SELECT count(*) FROM sqs_messages WHERE queue = ?1 AND visible_ms > ?2 AND visible_ms <= ?3")?
-        .query_row([queue.id, expired, now], |row| row.get(0))?;
+        .prepare_cached("SELECT count(*) FROM sqs_messages WHERE queue = ?1 AND visible_ms <= ?2 AND sent_ms > ?3")?
+        .query_row([queue.id, now, expired], |row| row.get(0))?;
     let (in_flight, delayed): (i64, i64) = connection
         .prepare_cached(
             "SELECT count(*) FILTER (WHERE receives > 0), count(*) FILTER (WHERE receives = 0)
-             FROM sqs_messages WHERE queue = ?1 AND visible_ms > ?2",
+             FROM sqs_messages WHERE queue = ?1 AND visible_ms > ?2 AND sent_ms > ?3",
         )?
-        .query_row([queue.id, now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row([queue.id, now, expired], |row| Ok((row.get(0)?, row.get(1)?)))?;
     all.insert("ApproximateNumberOfMessages", visible.to_string());
     all.insert("ApproximateNumberOfMessagesNotVisible", in_flight.to_string());
     all.insert("ApproximateNumberOfMessagesDelayed", delayed.to_string());

@@ -6,6 +6,9 @@
 /// The id of a message grows with every arrival in a queue and is never used again either, so it is
 /// the order within a FIFO queue too. `origin` is the name of the queue that a dead letter came from.
 ///
+/// `sent_ms` is in the index `sqs_messages_visible` so that messages which have expired and are not swept yet can be left
+/// out of a count without reading them: a dead letter keeps the time at which it was sent first.
+///
 /// `sqs_groups` has a row for each message group that has messages in a FIFO queue: `due_ms` is when
 /// the first of them can be received (see `groups.rs`).
 pub(crate) const SCHEMA: &str = "
@@ -36,7 +39,8 @@ CREATE TABLE IF NOT EXISTS sqs_messages (
     deduplication TEXT,
     origin TEXT
 );
-CREATE INDEX IF NOT EXISTS sqs_messages_due ON sqs_messages (queue, visible_ms);
+DROP INDEX IF EXISTS sqs_messages_due; -- of older versions
+CREATE INDEX IF NOT EXISTS sqs_messages_visible ON sqs_messages (queue, visible_ms, sent_ms);
 CREATE INDEX IF NOT EXISTS sqs_messages_group ON sqs_messages (queue, message_group)
     WHERE message_group IS NOT NULL;
 CREATE INDEX IF NOT EXISTS sqs_messages_group_received ON sqs_messages (queue, message_group, visible_ms)

@@ -148,8 +148,7 @@ impl Taking<'_> {
     /// Gives a message back that can be handed out; removes one that is too old and moves one that
     /// was received too often.
     fn sift(&mut self, tx: &Transaction<'_>, row: Stored) -> Result<Option<Stored>, Error> {
-        let expired = self.now - self.queue.settings.retention * 1000;
-        if row.sent_ms <= expired {
+        if row.sent_ms <= self.queue.expired_ms(self.now) {
             tx.prepare_cached("DELETE FROM sqs_messages WHERE id = ?1")?.execute([row.id])?;
         } else if let Some(dead) = self.dead.as_mut().filter(|dead| dead.want(&row)) {
             dead.take(tx, self.queue, &row, self.now)?;
@@ -187,7 +186,7 @@ impl Stored {
 pub(super) fn visible(tx: &Connection, queue: i64, now: i64, most: usize, skip: usize) -> Result<Vec<Stored>, Error> {
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {} FROM sqs_messages
-         WHERE queue = ?1 AND visible_ms <= ?2 ORDER BY visible_ms, id LIMIT ?3 OFFSET ?4",
+         WHERE queue = ?1 AND visible_ms <= ?2 ORDER BY visible_ms, sent_ms, id LIMIT ?3 OFFSET ?4",
         Stored::COLUMNS
     ))?;
     // A few each.

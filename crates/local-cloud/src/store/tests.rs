@@ -60,8 +60,9 @@ async fn without_a_transaction_nothing_runs() {
     let lock = other.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
     gone.busy_timeout(Duration::ZERO).unwrap();
     let (sender, receiver) = mpsc::channel(1);
-    let store = Store { writes: sender, readers: Arc::new(readers(&path)) };
-    let writer = thread::spawn(move || write_loop(&gone, receiver));
+    let space = Arc::new(roomy(&path));
+    let store = Store { writes: sender, readers: Arc::new(readers(&path)), space: space.clone() };
+    let writer = thread::spawn(move || write_loop(&gone, &space, receiver));
     let ran = Arc::new(AtomicU32::new(0));
     let counter = ran.clone();
     let write = store.write(move |t| -> Result<(), StoreError> {

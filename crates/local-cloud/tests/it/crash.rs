@@ -30,12 +30,16 @@ impl Process {
 
     /// The same, with its log written elsewhere.
     pub fn start_with(directory: &Path, log: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_local-cloud"))
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_local-cloud")).stderr(log), directory)
+    }
+
+    /// The binary, or what starts it and passes its arguments on.
+    pub fn spawn(command: &mut Command, directory: &Path) -> Self {
+        let mut child = command
             .args(["--listen", "127.0.0.1:0", "--access-key", KEY, "--data-dir"])
             .arg(directory)
             .env("RUST_LOG", "error,s3s=off")
             .stdout(Stdio::piped())
-            .stderr(log)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -44,6 +48,10 @@ impl Process {
         let exports: Vec<String> = lines.by_ref().take(5).map(Result::unwrap).collect();
         assert!(exports.contains(&format!("export AWS_ENDPOINT_URL={endpoint}")), "{exports:?}");
         Self { child, endpoint }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn endpoint(&self) -> &str {

@@ -1,6 +1,7 @@
 //! Tests of the crate as its users see it: through the AWS SDK and plain HTTP.
 
 mod crash;
+mod full_disk;
 mod hostile;
 mod ledger;
 mod s3;

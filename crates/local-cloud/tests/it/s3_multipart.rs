@@ -164,3 +164,45 @@ async fn a_reader_keeps_what_it_reads() {
     assert!(body == (1..=4).flat_map(|number| vec![number; 8 * MIB]).collect::<Vec<u8>>());
     until_files(&world, 1).await;
 }
+
+#[tokio::test]
+async fn uploads_are_listed_by_common_prefix_page_by_page() {
+    let (_world, s3) = world().await;
+    for key in ["a/1", "a/2", "b", "c/d/1", "c/d/2", "c/e", "ü &"] {
+        begin(&s3, key).await;
+    }
+    let second = begin(&s3, "b").await;
+    let list = || s3.list_multipart_uploads().bucket(BUCKET);
+    let whole = list().delimiter("/").send().await.unwrap();
+    let keys: Vec<_> = whole.uploads().iter().map(|upload| upload.key().unwrap()).collect();
+    let prefixes: Vec<_> = whole.common_prefixes().iter().map(|common| common.prefix().unwrap()).collect();
+    assert_eq!((keys, prefixes), (vec!["b", "b", "ü &"], vec!["a/", "c/"]));
+    assert_eq!((whole.is_truncated(), whole.delimiter()), (Some(false), Some("/")));
+    let below = list().prefix("c/").delimiter("/").send().await.unwrap();
+    let keys: Vec<_> = below.uploads().iter().map(|upload| upload.key().unwrap()).collect();
+    let prefixes: Vec<_> = below.common_prefixes().iter().map(|common| common.prefix().unwrap()).collect();
+    assert_eq!((keys, prefixes), (vec!["c/e"], vec!["c/d/"]));
+
+    let mut seen = Vec::new();
+    let (mut key, mut id) = (None, None);
+    loop {
+        let request = list().delimiter("/").max_uploads(1).set_key_marker(key).set_upload_id_marker(id);
+        let page = request.send().await.unwrap();
+        seen.extend(page.uploads().iter().map(|upload| upload.key().unwrap().to_owned()));
+        seen.extend(page.common_prefixes().iter().map(|common| common.prefix().unwrap().to_owned()));
+        assert!(seen.len() <= 5, "{seen:?}");
+        if page.is_truncated() != Some(true) {
+            break;
+        }
+        key = page.next_key_marker().map(str::to_owned);
+        id = page.next_upload_id_marker().map(str::to_owned);
+    }
+    assert_eq!(seen, ["a/", "b", "b", "c/", "ü &"]);
+
+    let encoded = list().encoding_type("url".into()).prefix("ü").key_marker("b").upload_id_marker(&second);
+    let encoded = encoded.send().await.unwrap();
+    assert_eq!(encoded.uploads()[0].key(), Some("%C3%BC%20%26"));
+    assert_eq!((encoded.prefix(), encoded.key_marker()), (Some("%C3%BC"), Some("b")));
+    let wrong = list().encoding_type("other".into()).send().await.unwrap_err();
+    assert_eq!(wrong.raw_response().unwrap().status().as_u16(), 400);
+}

@@ -67,6 +67,7 @@ pub(super) async fn copy_object(
         )
         .into());
     }
+    on.context.store.space().check()?;
     let files = duplicate(on, &segments).await?;
     let made = Made { source: object, meta: replaced, segments, files };
     let copy = store(on, target, made, request_id).await?;

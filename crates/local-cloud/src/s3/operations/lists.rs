@@ -16,17 +16,17 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove
 
 /// Keys may hold characters that XML cannot; a client may ask for them in URL encoding.
 #[derive(Clone)]
-struct Encoding(Option<EncodingType>);
+pub(super) struct Encoding(Option<EncodingType>);
 
 impl Encoding {
-    fn new(asked: Option<EncodingType>) -> Result<Self, S3Error> {
+    pub(super) fn new(asked: Option<EncodingType>) -> Result<Self, S3Error> {
         if asked.as_ref().is_some_and(|asked| asked.as_str() != EncodingType::URL) {
             return Err(s3_error!(InvalidArgument, "Invalid Encoding Method specified in Request"));
         }
         Ok(Self(asked))
     }
 
-    fn apply(&self, text: String) -> String {
+    pub(super) fn apply(&self, text: String) -> String {
         if self.0.is_some() { utf8_percent_encode(&text, UNRESERVED).to_string() } else { text }
     }
 
@@ -43,7 +43,7 @@ impl Encoding {
         entries.into_iter().map(object).collect()
     }
 
-    fn prefixes(&self, prefixes: Vec<String>) -> CommonPrefixList {
+    pub(super) fn prefixes(&self, prefixes: Vec<String>) -> CommonPrefixList {
         prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(self.apply(prefix)) }).collect()
     }
 }

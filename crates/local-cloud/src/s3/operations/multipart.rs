@@ -4,14 +4,13 @@ use md5::{Digest, Md5};
 use s3s::{S3Request, S3Response, dto::*, s3_error};
 use uuid::Uuid;
 
-use super::{Operations, lists::limit, put::Target, request_id};
+use super::{Operations, put::Target, request_id};
 use crate::s3::{
     checksum::{self, Algorithm, Sum},
     fault::Fault,
-    listing,
     meta::meta_of,
     notifications::event,
-    objects::{self, Object, Segment, now_ms, require_bucket, timestamp},
+    objects::{self, Object, Segment, now_ms, require_bucket},
     uploads::{self, Part, Upload},
 };
 
@@ -23,6 +22,7 @@ pub(super) async fn create_multipart_upload(
     on: &Operations,
     request: S3Request<CreateMultipartUploadInput>,
 ) -> Result<S3Response<CreateMultipartUploadOutput>, Fault> {
+    on.context.store.space().check()?;
     let mut input = request.input;
     let meta = meta_of!(input)?;
     let algorithm =
@@ -159,7 +159,7 @@ fn assemble(upload: Upload, parts: &[Part]) -> Object {
     let mut md5 = Md5::new();
     for part in parts {
         // Part tags are ours: the hex of an MD5.
-        md5.update(hex::decode(&part.etag).unwrap_or_default());
+        md5.update(&hex::decode(&part.etag).unwrap_or_default());
     }
     Object {
         size: parts.iter().map(|part| part.size).sum(),
@@ -200,50 +200,4 @@ pub(super) async fn abort_multipart_upload(
     };
     on.context.store.write(write).await?;
     Ok(S3Response::new(AbortMultipartUploadOutput::default()))
-}
-
-pub(super) async fn list_multipart_uploads(
-    on: &Operations,
-    request: S3Request<ListMultipartUploadsInput>,
-) -> Result<S3Response<ListMultipartUploadsOutput>, Fault> {
-    let input = request.input;
-    if input.delimiter.as_deref().is_some_and(|delimiter| !delimiter.is_empty()) || input.encoding_type.is_some() {
-        let what = "delimiter and encoding-type in ListMultipartUploads are not implemented";
-        return Err(s3_error!(NotImplemented, "{what}").into());
-    }
-    let limit = limit(input.max_uploads)?;
-    let (bucket, prefix) = (input.bucket.clone(), input.prefix.clone().unwrap_or_default());
-    // Without an upload id, the marker stands for all uploads of its key (S3 API).
-    let key_marker = input.key_marker.clone().unwrap_or_default();
-    let id_marker = input.upload_id_marker.clone().unwrap_or_else(|| "\u{10FFFF}".to_owned());
-    let read = move |connection: &rusqlite::Connection| {
-        require_bucket(connection, &bucket)?;
-        let end = if prefix.is_empty() { vec![u8::MAX] } else { listing::after_prefix(&prefix) };
-        uploads::list(connection, &bucket, (prefix.as_bytes(), &end), (&key_marker, &id_marker), limit + 1)
-    };
-    let mut rows = on.context.store.read(read).await?;
-    let is_truncated = rows.len() > limit;
-    rows.truncate(limit);
-    let last = rows.last().filter(|_| is_truncated).map(|upload| (upload.key.clone(), upload.id.clone()));
-    let (next_key_marker, next_upload_id_marker) = last.unzip();
-    let entry = |upload: Upload| MultipartUpload {
-        key: Some(upload.key),
-        upload_id: Some(upload.id),
-        initiated: Some(timestamp(upload.started_ms)),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
-        owner: Some(super::buckets::owner(on)),
-        ..Default::default()
-    };
-    Ok(S3Response::new(ListMultipartUploadsOutput {
-        bucket: Some(input.bucket),
-        prefix: input.prefix,
-        key_marker: Some(input.key_marker.unwrap_or_default()),
-        upload_id_marker: Some(input.upload_id_marker.unwrap_or_default()),
-        max_uploads: i32::try_from(limit).ok(),
-        is_truncated: Some(is_truncated),
-        next_key_marker,
-        next_upload_id_marker,
-        uploads: Some(rows.into_iter().map(entry).collect()),
-        ..Default::default()
-    }))
 }

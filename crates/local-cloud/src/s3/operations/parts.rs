@@ -52,7 +52,7 @@ pub(super) async fn take(
     body: Option<StreamingBlob>,
     expected: Expected,
 ) -> Result<PartRow, Fault> {
-    let received = intake::receive(&on.files, body, expected).await?;
+    let received = intake::receive(&on.files, on.context.store.space(), body, expected).await?;
     let part = PartRow {
         number: place.number,
         file: received.file.id().to_owned(),

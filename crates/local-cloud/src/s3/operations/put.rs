@@ -26,7 +26,7 @@ pub(super) async fn put_object(
     // Said before the body comes, where it can be; the transaction looks again.
     let early = target.clone();
     on.context.store.read(move |connection| early.check(connection)).await?;
-    let received = intake::receive(&on.files, input.body, expected).await?;
+    let received = intake::receive(&on.files, on.context.store.space(), input.body, expected).await?;
     let object = store(on, target, meta, received, request_id).await?;
     let output = PutObjectOutput { e_tag: Some(object.e_tag()), ..Default::default() };
     let headers = object.sum.map(|sum| sum.headers()).unwrap_or_default();

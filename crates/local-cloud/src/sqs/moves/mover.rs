@@ -85,7 +85,12 @@ impl Mover {
             return Ok(Next::End);
         }
         let mut moved = 0;
+        let expired_ms = source.expired_ms(now_ms());
         for message in &messages {
+            if message.sent_ms <= expired_ms {
+                remove(tx, &self.waiting, &source, message)?;
+                continue;
+            }
             match self.destination(tx, &task, &source, message)? {
                 Ok(queue) => self.move_one(tx, &source, &queue, message)?,
                 Err(reason) => {
@@ -135,14 +140,19 @@ impl Mover {
             visible_ms: now + destination.settings.delay * 1000,
         };
         send::enqueue(tx, destination, &self.waiting, &row)?;
-        tx.prepare_cached("DELETE FROM sqs_messages WHERE id = ?1")?.execute([message.id])?;
-        if let Some(group) = message.group.as_deref().filter(|_| source.is_fifo())
-            && let Some(due_ms) = groups::refresh(tx, source.id, group)?
-        {
-            waiting::wake(tx, &self.waiting, &source.name, due_ms, now);
-        }
-        Ok(())
+        remove(tx, &self.waiting, source, message)
     }
+}
+
+/// Takes a message out of its queue.
+fn remove(tx: &mut Transaction<'_>, waiting: &Arc<Waiting>, source: &Queue, message: &Stored) -> Result<(), Error> {
+    tx.prepare_cached("DELETE FROM sqs_messages WHERE id = ?1")?.execute([message.id])?;
+    if let Some(group) = message.group.as_deref().filter(|_| source.is_fifo())
+        && let Some(due_ms) = groups::refresh(tx, source.id, group)?
+    {
+        waiting::wake(tx, waiting, &source.name, due_ms, now_ms());
+    }
+    Ok(())
 }
 
 /// How many messages a step moves at most, and how long it waits then.

@@ -9,6 +9,8 @@ use aws_sdk_sqs::{
     },
 };
 
+use rusqlite::Connection;
+
 use super::{
     SOON, attributes, bodies, code, create,
     fifo::{create_fifo, send_to},
@@ -145,6 +147,33 @@ async fn a_slow_task_survives_a_restart_and_is_cancelled() {
     assert_eq!(code(cancel("garbage").await), "InvalidParameterValue");
     let left = attributes(&sqs, &dead).await["ApproximateNumberOfMessages"].parse::<i64>().unwrap();
     assert_eq!(left, 10 - moved);
+}
+
+#[tokio::test]
+async fn what_has_expired_is_neither_counted_nor_moved() {
+    let world = World::start().await;
+    let sqs = world.sqs();
+    let dead = create(&sqs, "dead", &[(Name::MessageRetentionPeriod, "3600")]).await;
+    let dead_arn = arn(&sqs, &dead).await;
+    let url = source(&sqs, "q", &dead_arn).await;
+    give_up(&sqs, &url, &["old", "new"]).await;
+    assert_eq!(attributes(&sqs, &dead).await["ApproximateNumberOfMessages"], "2");
+    // A dead letter keeps the time at which it was sent first: this one is two hours old.
+    let database = Connection::open(world.directory().join("local-cloud.db")).unwrap();
+    database.busy_timeout(SOON).unwrap();
+    let age = "UPDATE sqs_messages SET sent_ms = sent_ms - 7200000 WHERE body = 'old'";
+    assert_eq!(database.execute(age, []).unwrap(), 1);
+    assert_eq!(attributes(&sqs, &dead).await["ApproximateNumberOfMessages"], "1");
+    sqs.start_message_move_task().source_arn(&dead_arn).send().await.unwrap();
+    let task = ended(&sqs, &dead_arn).await;
+    assert_eq!(
+        (task.approximate_number_of_messages_moved(), task.approximate_number_of_messages_to_move()),
+        (1, Some(1))
+    );
+    assert_eq!(bodies(&receive(&sqs, &url).await), ["new"]);
+    let left: i64 =
+        database.query_row("SELECT count(*) FROM sqs_messages WHERE body = 'old'", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]

@@ -33,3 +33,24 @@ async fn an_unsigned_request_is_refused_in_the_protocols_own_words() {
     let body: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(body["__type"], "com.amazon.coral.service#MissingAuthenticationTokenException");
 }
+
+#[tokio::test]
+async fn nobodys_body_is_read() {
+    let world = World::start().await;
+    let now = time::OffsetDateTime::now_utc();
+    let day = now.format(time::macros::format_description!("[year][month][day]")).unwrap();
+    let date = now.format(time::macros::format_description!("[year][month][day]T[hour][minute][second]Z")).unwrap();
+    let ask = async |id: &str| {
+        let signature = format!(
+            "AWS4-HMAC-SHA256 Credential={id}/{day}/us-east-1/sqs/aws4_request, \
+             SignedHeaders=host;x-amz-date;x-amz-target, Signature=00"
+        );
+        let request = reqwest::Client::new().post(&world.endpoint).header("x-amz-target", "AmazonSQS.ListQueues");
+        let request = request.header("x-amz-date", &date).header("authorization", signature);
+        // More than is ever read.
+        let answer = request.body(vec![b' '; 4 * 1024 * 1024 + 1]).send().await.unwrap();
+        answer.headers()["x-amzn-query-error"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(ask(&world.key.id).await, "RequestEntityTooLarge;Sender");
+    assert_eq!(ask("AKIDOTHER").await, "InvalidClientTokenId;Sender");
+}

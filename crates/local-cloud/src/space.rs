@@ -1,0 +1,143 @@
+//! Room on the disk: what would grow is refused while little is left, so that what frees it still works.
+//!
+//! SQLite writes before it frees: on a disk without a byte left nothing can be deleted. So some room is left alone
+//! (the floor), and a part of it is held in a file of its own (the reserve), in case another program takes the rest.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+
+/// The most that is held back, in bytes: room for the log of SQLite between two checkpoints, and for its index.
+const RESERVE: u64 = 32 * 1024 * 1024;
+/// How long a look at the disk counts. At a gigabyte a second ten megabytes come in meanwhile.
+const FRESH: Duration = Duration::from_millis(10);
+/// How long after a reserve could not be made that is tried again.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Too little room is left on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The disk is full: delete something, or make room, and try again.")]
+pub(crate) struct DiskFull;
+
+/// The room on the disk of the data directory.
+#[derive(Debug)]
+pub(crate) struct Space {
+    dir: PathBuf,
+    floor: u64,
+    disk: Mutex<Disk>,
+}
+
+#[derive(Debug)]
+struct Disk {
+    free: u64,
+    looked: Instant,
+    tended: Instant,
+    /// Bytes inside of the database that its next rows take before it grows.
+    reusable: u64,
+    is_reserved: bool,
+    /// When the reserve may be made next.
+    retry: Instant,
+}
+
+impl Space {
+    /// Holds the reserve back if there is room for it. Otherwise lets one go that is there: opening a database takes
+    /// room too.
+    pub(crate) fn open(dir: &Path, floor: u64) -> io::Result<Self> {
+        let now = Instant::now();
+        let is_reserved = reserve_file(dir).exists();
+        let disk = Disk { free: free(dir)?, looked: now, tended: now, reusable: 0, is_reserved, retry: now };
+        let this = Self { dir: dir.to_owned(), floor, disk: Mutex::new(disk) };
+        this.keep_reserve(&mut this.lock());
+        Ok(this)
+    }
+
+    /// Whether rows may be added.
+    pub(crate) fn check(&self) -> Result<(), DiskFull> {
+        let mut disk = self.lock();
+        self.look(&mut disk);
+        if disk.free.saturating_add(disk.reusable) < self.floor { Err(DiskFull) } else { Ok(()) }
+    }
+
+    /// Whether so many bytes may be added in files.
+    pub(crate) fn check_content(&self, bytes: u64) -> Result<(), DiskFull> {
+        let mut disk = self.lock();
+        self.look(&mut disk);
+        if disk.free < self.floor.saturating_add(bytes) { Err(DiskFull) } else { Ok(()) }
+    }
+
+    /// To be called before each transaction. Now and then asks how many bytes of the database are free.
+    pub(crate) fn tend(&self, reusable: impl FnOnce() -> u64) {
+        let mut disk = self.lock();
+        self.look(&mut disk);
+        if disk.tended.elapsed() >= FRESH {
+            disk.tended = Instant::now();
+            disk.reusable = reusable();
+        }
+    }
+
+    /// Lets the reserve go when it is needed, and holds it back again later.
+    fn keep_reserve(&self, disk: &mut Disk) {
+        // Less than the floor: what it gives back is for those who free more, and not for growth.
+        let reserve = RESERVE.min(self.floor / 2);
+        let file = reserve_file(&self.dir);
+        if disk.is_reserved && disk.free < reserve / 2 {
+            tracing::warn!("the disk is full; what was held back for deleting is let go");
+            disk.is_reserved = fs::remove_file(&file).is_err();
+        } else if !disk.is_reserved
+            && reserve > 0
+            && disk.free >= self.floor.saturating_add(reserve)
+            && disk.retry <= Instant::now()
+        {
+            match hold_back(&file, reserve) {
+                Ok(()) => disk.is_reserved = true,
+                Err(error) => {
+                    disk.retry = Instant::now() + RETRY;
+                    tracing::warn!(%error, "no room could be held back for deleting on a full disk");
+                }
+            }
+        }
+    }
+
+    /// Looks at the disk if the last look is a while ago.
+    fn look(&self, disk: &mut Disk) {
+        if disk.looked.elapsed() < FRESH {
+            return;
+        }
+        disk.looked = Instant::now();
+        match free(&self.dir) {
+            Ok(bytes) => disk.free = bytes,
+            Err(error) => tracing::warn!(%error, "the room on the disk cannot be told"),
+        }
+        self.keep_reserve(disk);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn reserve_file(dir: &Path) -> PathBuf {
+    dir.join("reserve")
+}
+
+/// Bytes that an ordinary user can still write.
+fn free(dir: &Path) -> io::Result<u64> {
+    let found = statvfs(dir)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// A file whose blocks are there, not only its length.
+fn hold_back(file: &Path, bytes: u64) -> io::Result<()> {
+    let held = File::create(file)?;
+    fallocate(&held, FallocateFlags::empty(), 0, bytes).map_err(|error| {
+        // Half a reserve is none: it would be taken for a whole one.
+        let _ = fs::remove_file(file);
+        error.into()
+    })
+}
