@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "a json! at the call reads better than a reference to one")]
+
 use serde_json::{Value, json};
 
 use super::*;
