@@ -17,7 +17,7 @@ use crate::engine::{Encoding, Engine, Object, Report, Task, TaskOutput, demuxer}
 use crate::gauge::{Reading, gauge};
 use crate::message::{Message, request};
 use crate::store::{self, Lease, Store};
-use crate::{events, progress};
+use crate::{events, leftovers, progress};
 
 /// Whoever runs a job says so this often, and so hears this soon that it was cancelled.
 const BEAT: Duration = Duration::from_secs(5);
@@ -42,6 +42,7 @@ const GIVE_UP_KILLING_MS: i64 = 24 * 60 * 60 * 1000;
 pub struct JobHandler {
     store: Store,
     engine: Arc<Engine>,
+    s3: aws_sdk_s3::Client,
     jobs_queue: String,
     stop: CancellationToken,
 }
@@ -58,8 +59,14 @@ struct Claim {
 
 impl JobHandler {
     /// Over the service's tables and its engine. Once `stop` is cancelled no further job is begun.
-    pub fn new(store: Store, engine: Arc<Engine>, jobs_queue: String, stop: CancellationToken) -> Self {
-        Self { store, engine, jobs_queue, stop }
+    pub fn new(
+        store: Store,
+        engine: Arc<Engine>,
+        s3: aws_sdk_s3::Client,
+        jobs_queue: String,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { store, engine, s3, jobs_queue, stop }
     }
 
     /// Runs jobs until none is left or the turn is over.
@@ -136,10 +143,7 @@ impl JobHandler {
         let ran = tokio::select! {
             ran = self.engine.run(&task) => ran,
             // Dropping the engine's work kills its ffmpeg.
-            () = self.keep(claim, &reading) => {
-                tracing::info!(job_id, "job stopped: it was cancelled, or is somebody else's now");
-                return Ok(());
-            }
+            () = self.keep(claim, &reading) => return self.stopped(job_id, &task).await,
         };
         match ran {
             Ok(report) => self.finish(claim, &report).await,
@@ -179,6 +183,19 @@ impl JobHandler {
                 Err(cause) => tracing::warn!(job_id = claim.job.id, %cause, "cannot renew the lease of a job"),
             }
         }
+    }
+
+    /// The job is no longer this worker's: somebody cancelled it, or has taken it over.
+    async fn stopped(&self, job_id: &str, task: &Task) -> Result<(), Failure> {
+        let mut connection = self.store.database.pool().acquire().await?;
+        let job = store::find_job(&mut connection, job_id).await?;
+        drop(connection);
+        let cancelled = job.is_some_and(|job| job.status == JobStatus::Canceled);
+        tracing::info!(job_id, cancelled, "job stopped");
+        if cancelled {
+            leftovers::remove(&self.s3, task).await;
+        }
+        Ok(())
     }
 
     /// Lets go of a job that failed for a passing reason, and has the message come when it may be tried again.

@@ -9,6 +9,7 @@ mod engine;
 mod events;
 mod gauge;
 mod handler;
+mod leftovers;
 mod message;
 mod progress;
 mod store;
@@ -43,7 +44,13 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     let queue = find::queue(&platform.aws.sqs, &platform.names, TRANSCODER_JOBS).await?;
     let settings = Settings { concurrency: config.engine.jobs(), visibility_timeout: VISIBILITY_TIMEOUT };
     let shutdown = &platform.shutdown;
-    let handler = JobHandler::new(store.clone(), Arc::new(engine), jobs_queue.clone(), shutdown.intake());
+    let handler = JobHandler::new(
+        store.clone(),
+        Arc::new(engine),
+        platform.aws.s3.clone(),
+        jobs_queue.clone(),
+        shutdown.intake(),
+    );
     let consumer = Consumer::new(platform.aws.sqs.clone(), queue, settings, handler);
     let relay = Relay::new(store.outbox.clone(), platform.aws.sqs.clone(), platform.aws.sns.clone());
     shutdown.spawn("transcoder's consumer", consumer.run(Stop { intake: shutdown.intake(), work: shutdown.work() }));

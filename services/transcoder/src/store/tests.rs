@@ -130,6 +130,11 @@ async fn a_claim_that_comes_second_is_lost() {
             let claim = claim_job(&mut connection, &begun, JobStatus::Submitted, &lease(owner, 100), at(0)).await;
             assert_eq!(claim.unwrap(), expected, "{owner}");
         }
+        // The same when two take over from an owner that died.
+        for (owner, expected) in [("three", Some(2)), ("four", None)] {
+            let claim = claim_job(&mut connection, &begun, JobStatus::Progressing, &lease(owner, 300), at(200)).await;
+            assert_eq!(claim.unwrap(), expected, "{owner}");
+        }
     })
     .await;
 }

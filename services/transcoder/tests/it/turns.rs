@@ -54,8 +54,15 @@ async fn cancelling_a_running_job_stops_its_ffmpeg() {
         let directory = tempfile::tempdir().unwrap();
         service.put_file("media/long", &media::flac(directory.path(), LONG)).await;
         let pipeline = service.pipeline().await;
-        let job = service.create_job(&pipeline, "media/long", vec![output("long.mp4", MP4)]).await;
+        set_status(&service, &pipeline, "Paused").await;
+        let outputs = vec![output("long.mp4", MP4), output("long.wav", WAV)];
+        let job = service.create_job(&pipeline, "media/long", outputs).await;
         let id = job.id().unwrap();
+        // As if the job had been begun before and had stored one of its outputs.
+        let s3 = &service.world.aws().s3;
+        let stored = s3.put_object().bucket(service.world.bucket()).key("transcoded/long.wav");
+        stored.metadata("segue-job", id).send().await.unwrap();
+        set_status(&service, &pipeline, "Active").await;
         let running = || async { (service.scratch_files() > 1).then_some(()) };
         eventually(PATIENCE, running).await;
         assert_eq!(service.read_job(id).await.status(), Some("Progressing"), "{kind:?}");
@@ -67,8 +74,10 @@ async fn cancelling_a_running_job_stops_its_ffmpeg() {
         eventually(Duration::from_secs(10), || async { (service.scratch_files() == 0).then_some(()) }).await;
         drained(&service).await;
         assert_eq!(service.read_job(id).await, cancelled);
-        let made = service.world.aws().s3.head_object().bucket(service.world.bucket()).key("transcoded/long.mp4");
-        assert!(made.send().await.is_err(), "{kind:?}: nothing was made");
+        for key in ["transcoded/long.mp4", "transcoded/long.wav"] {
+            let left = s3.head_object().bucket(service.world.bucket()).key(key).send().await;
+            assert!(left.is_err(), "{kind:?}: {key} is left");
+        }
         let states: Vec<_> = service.events(1).await.into_iter().map(|(_, event)| event.state).collect();
         assert_eq!(states, [State::Progressing]);
     }
