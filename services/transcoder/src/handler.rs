@@ -27,6 +27,9 @@ const LEASE_MS: i64 = 20_000;
 /// A message is good for so much time of work; then it makes room for the next, which is a new message with all its
 /// receives left.
 const TURN: Duration = Duration::from_secs(10 * 60);
+/// A claim that is lost was won by somebody else; to lose so many in a row is not luck.
+const CLAIMS: u32 = 100;
+const CLAIMS_PAUSE: Duration = Duration::from_secs(5);
 /// What a job that failed for a passing reason waits for, by how often it was begun.
 const DELAYS: [u64; 5] = [1, 5, 30, 120, 300];
 /// A job that still fails for a passing reason (storage away, disk full) this long after it began is ended.
@@ -89,16 +92,16 @@ impl JobHandler {
     }
 
     async fn claim(&self) -> Result<Option<Claim>, Failure> {
-        loop {
+        for _ in 0..CLAIMS {
             // Reading first keeps the many messages that find nothing from taking SQLite's write lock.
             let mut connection = self.store.database.pool().acquire().await?;
             let Some(job_id) = store::next_job(&mut connection, Timestamp::now()).await? else { return Ok(None) };
             drop(connection);
-            // A claim that is lost was won by somebody else, so this ends.
             if let Some(claim) = self.try_claim(&job_id).await? {
                 return Ok(Some(claim));
             }
         }
+        Err(Failure::RetryAfter(CLAIMS_PAUSE, anyhow::anyhow!("{CLAIMS} claims in a row were lost to other workers")))
     }
 
     /// Takes a job and, when it is new, moves it to Progressing and tells about it, once.

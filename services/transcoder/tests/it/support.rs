@@ -26,7 +26,7 @@ pub struct Service {
     pub store: Store,
     pub client: Client,
     pub url: String,
-    _database: TestDatabase,
+    database: TestDatabase,
     scratch: tempfile::TempDir,
 }
 
@@ -68,7 +68,7 @@ pub async fn api_with(database: TestDatabase, quotas: Quotas) -> Service {
 async fn finish(world: World, database: TestDatabase, scratch: tempfile::TempDir, routes: axum::Router) -> Service {
     let url = world.serve(routes).await;
     let store = open(&database).await;
-    Service { client: client(&url, KEY), world, store, url, _database: database, scratch }
+    Service { client: client(&url, KEY), world, store, url, database, scratch }
 }
 
 pub async fn open(database: &TestDatabase) -> Store {
@@ -130,6 +130,12 @@ impl Service {
         let path = directory.join(key.replace('/', "-"));
         std::fs::write(&path, reply.body.collect().await.unwrap().to_vec()).unwrap();
         (path, content_type)
+    }
+
+    /// Starts the service once more on the same tables and queue, as on another machine.
+    pub async fn another(&self) {
+        let config = config(&self.database, self.scratch.path());
+        transcoder::start(config, self.world.platform()).await.unwrap();
     }
 
     /// How many files running jobs have in the scratch directory: their inputs and what is being made of them.

@@ -134,3 +134,39 @@ async fn one_message_is_enough_for_all_that_waits() {
         assert_eq!(service.ended(id).await.status(), Some("Complete"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_workers_share_the_jobs_and_run_each_once() {
+    for database in databases().await {
+        let kind = database.kind();
+        let service = service(database).await;
+        service.another().await;
+        service.another().await;
+        let directory = tempfile::tempdir().unwrap();
+        service.put_file("media/a", &media::mp3(directory.path(), 1.0)).await;
+        let (one, two) = (service.pipeline().await, service.pipeline().await);
+        let mut ids = Vec::new();
+        for number in 0..12 {
+            let pipeline = if number < 9 { &one } else { &two };
+            let job = service.create_job(pipeline, "media/a", vec![output(&format!("{number}.wav"), WAV)]).await;
+            ids.push(job.id.unwrap());
+            // A message too many for each changes nothing.
+            service.deliver_again(ids.last().unwrap()).await;
+        }
+        for id in &ids {
+            assert_eq!(service.ended(id).await.status(), Some("Complete"), "{kind:?}");
+        }
+        drained(&service).await;
+        let mut told: Vec<_> =
+            service.events(24).await.into_iter().map(|(_, event)| (event.job_id, event.state as u8)).collect();
+        told.sort();
+        let expected =
+            ids.iter().flat_map(|id| [State::Progressing, State::Completed].map(|state| (id.clone(), state as u8)));
+        let mut expected: Vec<_> = expected.collect();
+        expected.sort();
+        assert_eq!(told, expected, "{kind:?}");
+        let tries = sqlx::query_scalar::<_, i64>("SELECT MAX(tries) FROM jobs");
+        assert_eq!(tries.fetch_one(service.store.database.pool()).await.unwrap(), 1, "{kind:?}");
+        assert_eq!(service.waiting("segue-transcoder-jobs-dlq").await, 0);
+    }
+}
