@@ -27,6 +27,8 @@ const LEASE_MS: i64 = 20_000;
 /// A message is good for so much time of work; then it makes room for the next, which is a new message with all its
 /// receives left.
 const TURN: Duration = Duration::from_secs(10 * 60);
+/// A job whose row cannot be read, perhaps because a newer version wrote it, is looked at again after this.
+const UNREADABLE_MS: i64 = 5 * 60 * 1000;
 /// A claim that is lost was won by somebody else; to lose so many in a row is not luck.
 const CLAIMS: u32 = 100;
 const CLAIMS_PAUSE: Duration = Duration::from_secs(5);
@@ -108,7 +110,17 @@ impl JobHandler {
     async fn try_claim(&self, job_id: &str) -> Result<Option<Claim>, Failure> {
         let now = Timestamp::now();
         let mut transaction = self.store.begin().await?;
-        let Some(mut job) = store::find_job(&mut transaction, job_id).await? else { return Ok(None) };
+        let mut job = match store::find_job(&mut transaction, job_id).await {
+            Ok(Some(job)) => job,
+            Ok(None) => return Ok(None),
+            Err(sqlx::Error::Decode(cause)) => {
+                tracing::error!(job_id, %cause, "a job cannot be read, by this version at least; others go first");
+                store::set_aside(&mut transaction, job_id, later(now, UNREADABLE_MS)).await?;
+                self.store.commit(transaction).await?;
+                return Ok(None);
+            }
+            Err(cause) => return Err(cause.into()),
+        };
         let pipeline =
             store::find_pipeline_of_job(&mut transaction, &job.pipeline_id).await?.context("a job has no pipeline")?;
         let from = job.status;
@@ -205,7 +217,7 @@ impl JobHandler {
     async fn put_off(&self, claim: &Claim, cause: anyhow::Error) -> Result<(), Failure> {
         let index = usize::try_from(claim.tries).unwrap_or_default().clamp(1, DELAYS.len()) - 1;
         let delay = Duration::from_secs(DELAYS[index]);
-        let not_before = Timestamp::from_millis(Timestamp::now().as_millis() + delay.as_millis() as i64);
+        let not_before = later(Timestamp::now(), delay.as_millis() as i64);
         let mut connection = self.store.database.pool().acquire().await?;
         store::release(&mut connection, &claim.job.id, &claim.owner, not_before).await?;
         Err(Failure::RetryAfter(delay, cause.context(format!("job {}", claim.job.id))))
@@ -249,7 +261,11 @@ impl Handler for JobHandler {
 }
 
 fn lease(owner: &str) -> Lease {
-    Lease { owner: owner.to_owned(), until: Timestamp::from_millis(Timestamp::now().as_millis() + LEASE_MS) }
+    Lease { owner: owner.to_owned(), until: later(Timestamp::now(), LEASE_MS) }
+}
+
+fn later(time: Timestamp, millis: i64) -> Timestamp {
+    Timestamp::from_millis(time.as_millis() + millis)
 }
 
 fn given_up() -> JobFailure {

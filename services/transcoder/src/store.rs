@@ -19,7 +19,7 @@ pub use pipelines::{
     pipelines, update_pipeline,
 };
 pub use presets::{count_presets, create_preset, delete_preset, find_preset, find_preset_of_job, presets};
-pub use turns::{Lease, claim_job, end_job, next_job, release, renew, take_ended, take_waiting};
+pub use turns::{Lease, claim_job, end_job, next_job, release, renew, set_aside, take_ended, take_waiting};
 
 /// This service's tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();

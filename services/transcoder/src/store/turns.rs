@@ -32,7 +32,8 @@ pub async fn next_job(connection: &mut AnyConnection, now: Timestamp) -> Result<
                  (SELECT MIN(id) FROM jobs WHERE pipeline_id = pipelines.id AND status = 'Progressing'
                      AND lease_until <= $1) AS begun,
                  CASE WHEN pipelines.status = 'Active' THEN
-                     (SELECT MIN(id) FROM jobs WHERE pipeline_id = pipelines.id AND status = 'Submitted') END AS waiting
+                     (SELECT MIN(id) FROM jobs WHERE pipeline_id = pipelines.id AND status = 'Submitted'
+                         AND lease_until <= $1) END AS waiting
              FROM pipelines WHERE pipelines.status <> 'Deleted'
          ) AS turns
          WHERE begun IS NOT NULL OR waiting IS NOT NULL
@@ -107,6 +108,16 @@ pub async fn release(
     .execute(connection)
     .await
     .map(|_| ())
+}
+
+/// Leaves a job that cannot be read alone until the given time, so that others get their turn.
+pub async fn set_aside(connection: &mut AnyConnection, job_id: &str, until: Timestamp) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE jobs SET lease_owner = NULL, lease_until = $1 WHERE id = $2")
+        .bind(until.as_millis())
+        .bind(job_id)
+        .execute(connection)
+        .await
+        .map(|_| ())
 }
 
 /// Stores the end of a job. False when it is no longer the owner's: cancelled, or taken over and ended by another.

@@ -136,6 +136,25 @@ async fn one_message_is_enough_for_all_that_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_cannot_be_read_does_not_hold_up_the_others() {
+    for database in databases().await {
+        let service = service(database).await;
+        let directory = tempfile::tempdir().unwrap();
+        service.put_file("media/a", &media::mp3(directory.path(), 1.0)).await;
+        let pipeline = service.pipeline().await;
+        set_status(&service, &pipeline, "Paused").await;
+        let bad = service.create_job(&pipeline, "media/a", vec![output("bad.wav", WAV)]).await.id.unwrap();
+        let good = service.create_job(&pipeline, "media/a", vec![output("good.wav", WAV)]).await.id.unwrap();
+        let spoil = sqlx::query("UPDATE jobs SET document = '{}' WHERE id = $1").bind(&bad);
+        spoil.execute(service.store.database.pool()).await.unwrap();
+        set_status(&service, &pipeline, "Active").await;
+        assert_eq!(service.ended(&good).await.status(), Some("Complete"));
+        drained(&service).await;
+        assert_eq!(service.waiting("segue-transcoder-jobs-dlq").await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_workers_share_the_jobs_and_run_each_once() {
     for database in databases().await {
         let kind = database.kind();
