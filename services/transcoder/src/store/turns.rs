@@ -165,7 +165,7 @@ pub async fn take_waiting(
     before: Timestamp,
 ) -> Result<Vec<String>, sqlx::Error> {
     let rows = sqlx::query(
-        "UPDATE jobs SET driven_at = $1 WHERE driven_at < $2 AND status = 'Submitted' AND id IN
+        "UPDATE jobs SET driven_at = $1 WHERE driven_at < $2 AND id IN
          (SELECT (SELECT MIN(id) FROM jobs WHERE pipeline_id = pipelines.id AND status = 'Submitted')
           FROM pipelines WHERE pipelines.status = 'Active')
          RETURNING id",

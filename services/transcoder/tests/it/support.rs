@@ -135,7 +135,8 @@ impl Service {
     /// Starts the service once more on the same tables and queue, as on another machine.
     pub async fn another(&self) {
         let config = config(&self.database, self.scratch.path());
-        transcoder::start(config, self.world.platform()).await.unwrap();
+        // Its routes are not served: it only runs jobs.
+        drop(transcoder::start(config, self.world.platform()).await.unwrap());
     }
 
     /// How many files running jobs have in the scratch directory: their inputs and what is being made of them.
