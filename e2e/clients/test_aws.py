@@ -1,11 +1,10 @@
-"""S3, SQS, SNS and Elastic Transcoder, by boto3."""
+"""S3, SQS and SNS, by boto3; Elastic Transcoder has files of its own."""
 
 import json
 
 import botocore.exceptions
 import pytest
 import requests
-from conftest import eventually
 
 
 def test_objects(segue):
@@ -56,40 +55,3 @@ def test_a_message_of_a_mebibyte_in_any_script(segue):
     assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == text
     with pytest.raises(botocore.exceptions.ClientError, match="InvalidParameterValue"):
         sqs.send_message(QueueUrl=url, MessageBody=text + "é")
-
-
-def test_the_program_of_the_old_days(segue, mp3):
-    """Find the pipeline by its name, transcode to three presets, fetch the files."""
-    transcoder, s3 = segue.client("elastictranscoder"), segue.client("s3")
-    pages = transcoder.get_paginator("list_pipelines").paginate()
-    pipeline = next(p for page in pages for p in page["Pipelines"] if p["Name"] == "segue")
-    s3.put_object(Bucket=pipeline["InputBucket"], Key="old/x.mp3", Body=mp3.read_bytes())
-    presets = {"x.wav": "1351620000001-300300", "x.flac": "1351620000001-300110", "x.mp4": "1351620000001-100110"}
-    job = transcoder.create_job(
-        PipelineId=pipeline["Id"],
-        Input={"Key": "old/x.mp3"},
-        Outputs=[{"Key": key, "PresetId": preset} for key, preset in presets.items()],
-        OutputKeyPrefix="made/",
-    )["Job"]
-    assert job["Status"] == "Submitted"
-
-    def ended():
-        read = transcoder.read_job(Id=job["Id"])["Job"]
-        return read if read["Status"] in ("Complete", "Error") else None
-
-    read = eventually(ended)
-    assert read["Status"] == "Complete", read
-    # Rounded up: an MP3 of two seconds is some milliseconds longer.
-    assert all(
-        output["Duration"] in (2, 3) for output in read["Outputs"]
-    )
-    for key in presets:
-        assert s3.head_object(Bucket=pipeline["OutputBucket"], Key=f"made/{key}")["ContentLength"] > 1000
-
-
-def test_what_is_not_there_has_the_documented_code(segue):
-    transcoder = segue.client("elastictranscoder")
-    with pytest.raises(botocore.exceptions.ClientError) as error:
-        transcoder.read_job(Id="1111111111111-aaaaaa")
-    assert error.value.response["Error"]["Code"] == "ResourceNotFoundException"
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404

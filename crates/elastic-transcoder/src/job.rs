@@ -135,7 +135,7 @@ impl JobOutput {
             thumbnail_encryption: request.thumbnail_encryption.clone(),
             rotate: request.rotate.clone(),
             preset_id: request.preset_id.clone().unwrap_or_default(),
-            segment_duration: request.segment_duration.clone(),
+            segment_duration: request.segment_duration.as_deref().map(normal),
             status: JobStatus::Submitted,
             status_detail: None,
             duration: None,
@@ -158,6 +158,11 @@ impl JobOutput {
         self.duration_millis = Some(millis);
         self.duration = Some(millis.div_euclid(1000) + i64::from(millis.rem_euclid(1000) > 0));
     }
+}
+
+/// A number of seconds as the service echoed it: `"10"` came back as `"10.0"`.
+fn normal(seconds: &str) -> String {
+    seconds.parse::<f64>().map_or_else(|_| seconds.to_owned(), |number| format!("{number:?}"))
 }
 
 impl JobInput {
@@ -188,6 +193,13 @@ mod tests {
         for (millis, seconds) in [(0, 0), (1, 1), (1000, 1), (117_353, 118)] {
             output.set_duration(millis);
             assert_eq!(output.duration, Some(seconds), "{millis}");
+        }
+    }
+
+    #[test]
+    fn seconds_of_segments_have_a_decimal() {
+        for (given, shown) in [("10", "10.0"), ("10.", "10.0"), ("9.5", "9.5"), ("60.00000", "60.0")] {
+            assert_eq!(normal(given), shown);
         }
     }
 

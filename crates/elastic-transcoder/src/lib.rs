@@ -31,7 +31,10 @@ pub use notification::Notification;
 pub use pipeline::{Notifications, Permission, Pipeline, PipelineOutputConfig, Warning};
 pub use playlist::{CreateJobPlaylist, HlsContentProtection, PlayReadyDrm, Playlist};
 pub use preset::{AudioCodecOptions, AudioParameters, Preset, PresetWatermark, Thumbnails, VideoParameters};
-pub use request::{CreateJobOutput, CreateJobRequest, CreatePipelineRequest, ListQuery};
+pub use request::{
+    CreateJobOutput, CreateJobRequest, CreatePipelineRequest, CreatePresetRequest, ListQuery, NotificationsUpdate,
+    TestRoleRequest, UpdatePipelineNotificationsRequest, UpdatePipelineRequest, UpdatePipelineStatusRequest,
+};
 pub use status::{JobStatus, PipelineStatus, UnknownStatus};
 
 /// The API's version: the first path segment of every operation and the `version` of every notification.

@@ -22,6 +22,20 @@ pub struct TimeSpan {
     pub duration: Option<String>,
 }
 
+impl TimeSpan {
+    /// The milliseconds that a time of the form `sssss.SSS` or `HH:mm:ss.SSS` stands for; `None` for another form and
+    /// for a day or more (API reference, TimeSpan). `mm:ss.SSS` is taken too, as the pattern does.
+    pub fn millis(text: &str) -> Option<i64> {
+        const DAY: f64 = 86_400_000.0;
+        let mut parts = text.rsplit(':');
+        let seconds: f64 = parts.next()?.parse().ok()?;
+        let minutes: u32 = parts.next().map_or(Some(0), |part| part.parse().ok())?;
+        let hours: u32 = parts.next().map_or(Some(0), |part| part.parse().ok())?;
+        let millis = ((f64::from(hours * 60 + minutes) * 60.0 + seconds) * 1000.0).round();
+        (parts.next().is_none() && (0.0..DAY).contains(&millis)).then_some(millis as i64)
+    }
+}
+
 /// The deprecated clip of an output.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -102,4 +116,27 @@ pub struct Artwork {
     pub padding_policy: Option<String>,
     pub album_art_format: Option<String>,
     pub encryption: Option<Encryption>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_every_form() {
+        for (text, millis) in [
+            ("0", Some(0)),
+            ("1.5", Some(1500)),
+            ("86399.999", Some(86_399_999)),
+            ("86400", None),
+            ("00:01:02.003", Some(62_003)),
+            ("23:59:59.999", Some(86_399_999)),
+            ("1:30", Some(90_000)),
+            ("1:2:3:4", None),
+            ("-1", None),
+            ("x", None),
+        ] {
+            assert_eq!(TimeSpan::millis(text), millis, "{text}");
+        }
+    }
 }

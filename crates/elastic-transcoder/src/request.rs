@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Captions, Clip, CreateJobPlaylist, Encryption, JobAlbumArt, JobInput, JobWatermark, Notifications,
-    PipelineOutputConfig,
+    AudioParameters, Captions, Clip, CreateJobPlaylist, Encryption, JobAlbumArt, JobInput, JobWatermark, Notifications,
+    PipelineOutputConfig, Thumbnails, VideoParameters,
 };
 
 /// Body of CreatePipeline.
@@ -22,6 +22,71 @@ pub struct CreatePipelineRequest {
     pub notifications: Option<Notifications>,
     pub content_config: Option<PipelineOutputConfig>,
     pub thumbnail_config: Option<PipelineOutputConfig>,
+}
+
+/// Body of UpdatePipeline. What is left out or null stays; an empty text or list clears.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[allow(missing_docs, reason = "the API's own names")]
+pub struct UpdatePipelineRequest {
+    pub name: Option<String>,
+    pub input_bucket: Option<String>,
+    pub role: Option<String>,
+    pub aws_kms_key_arn: Option<String>,
+    pub notifications: Option<NotificationsUpdate>,
+    pub content_config: Option<PipelineOutputConfig>,
+    pub thumbnail_config: Option<PipelineOutputConfig>,
+}
+
+/// Topics to change. What is left out or null stays; an empty text turns the kind off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[allow(missing_docs, reason = "the API's own names")]
+pub struct NotificationsUpdate {
+    pub progressing: Option<String>,
+    pub completed: Option<String>,
+    pub warning: Option<String>,
+    pub error: Option<String>,
+}
+
+/// Body of UpdatePipelineNotifications.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[allow(missing_docs, reason = "the API's own names")]
+pub struct UpdatePipelineNotificationsRequest {
+    pub notifications: Option<NotificationsUpdate>,
+}
+
+/// Body of UpdatePipelineStatus.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[allow(missing_docs, reason = "the API's own names")]
+pub struct UpdatePipelineStatusRequest {
+    pub status: Option<String>,
+}
+
+/// Body of CreatePreset.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[allow(missing_docs, reason = "the API's own names")]
+pub struct CreatePresetRequest {
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub container: Option<String>,
+    pub video: Option<VideoParameters>,
+    pub audio: Option<AudioParameters>,
+    pub thumbnails: Option<Thumbnails>,
+}
+
+/// Body of TestRole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+#[allow(missing_docs, reason = "the API's own names")]
+pub struct TestRoleRequest {
+    pub role: Option<String>,
+    pub input_bucket: Option<String>,
+    pub output_bucket: Option<String>,
+    pub topics: Option<Vec<String>>,
 }
 
 /// Body of CreateJob.

@@ -1,40 +1,52 @@
 //! Checks of requests, with the texts that clients of the service know.
 //!
 //! First the shape of each member (missing, pattern, length, count): all that is wrong is told at once. Then what
-//! contradicts: the first found is told.
+//! contradicts: the first found is told. Texts of the second kind that no public source shows are our own.
 
 mod job;
 mod pattern;
 mod pipeline;
+mod preset;
+mod role;
 mod violations;
 
-pub use job::create_job;
+pub use job::{create_job, outputs_with_presets};
 pub use pattern::Pattern;
-pub use pipeline::create_pipeline;
+pub use pipeline::{create_pipeline, update_pipeline, update_pipeline_notifications, update_pipeline_status};
+pub use preset::create_preset;
+pub use role::test_role;
 
 use crate::{ApiError, ListQuery};
-use violations::Violations;
+use violations::check;
 
 /// Checks an id from the path; `member` is its name in lower camel case.
 pub fn id(member: &str, value: &str) -> Result<(), ApiError> {
-    let mut violations = Violations::default();
-    violations.pattern(member, Some(value), &pattern::ID);
-    violations.into_result()
+    check(|m| m.pattern(member, &Some(value.to_owned()), &pattern::ID))
 }
 
 /// Checks the status from the path of ListJobsByStatus.
 pub fn status(value: &str) -> Result<(), ApiError> {
-    let mut violations = Violations::default();
-    violations.pattern("status", Some(value), &pattern::JOB_STATUS);
-    violations.into_result()
+    check(|m| m.pattern("status", &Some(value.to_owned()), &pattern::JOB_STATUS))
 }
 
 /// Checks the query string of a list operation.
 pub fn list(query: &ListQuery) -> Result<(), ApiError> {
-    let mut violations = Violations::default();
-    violations.pattern("ascending", query.ascending.as_deref(), &pattern::TRUE_OR_FALSE);
-    violations.pattern("pageToken", query.page_token.as_deref(), &pattern::ID);
-    violations.into_result()
+    check(|m| {
+        m.pattern("ascending", &query.ascending, &pattern::TRUE_OR_FALSE);
+        m.pattern("pageToken", &query.page_token, &pattern::ID);
+    })
+}
+
+/// Fails with a sentence unless the condition holds.
+fn ensure(holds: bool, sentence: impl FnOnce() -> String) -> Result<(), ApiError> {
+    if holds { Ok(()) } else { Err(ApiError::validation(sentence())) }
+}
+
+/// An even number within bounds, as widths and heights must be, or `auto`.
+fn even(member: &str, value: Option<&str>, least: u32, most: u32) -> Result<(), ApiError> {
+    let Some(text) = value.filter(|text| *text != "auto") else { return Ok(()) };
+    let fits = text.parse().is_ok_and(|number: u32| number.is_multiple_of(2) && (least..=most).contains(&number));
+    ensure(fits, || format!("{member} must be an even integer between {least} and {most}: {text}"))
 }
 
 #[cfg(test)]

@@ -5,35 +5,49 @@ mod jobs;
 mod pipelines;
 mod presets;
 mod reply;
+mod roles;
 mod supported;
 
 use std::sync::Arc;
 
-use axum::routing::{delete, get, post};
-use axum::{Router, extract::OriginalUri, middleware};
+use axum::extract::{OriginalUri, Path};
+use axum::routing::{any, get, post};
+use axum::{Router, middleware};
 use elastic_transcoder::{API_VERSION, ApiError, Arns, ErrorCode};
 use sigv4::AccessKeys;
 
+use crate::config::Quotas;
 use crate::store::Store;
 use reply::{Fault, Reply};
 
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
-    inner: Arc<Inner>,
+    inner: Arc<ApiParts>,
 }
 
-struct Inner {
-    store: Store,
-    arns: Arns,
-    keys: AccessKeys,
-    jobs_queue: String,
+/// What the API works with.
+pub struct ApiParts {
+    /// The service's tables.
+    pub store: Store,
+    /// Makes ARNs for the region and account.
+    pub arns: Arns,
+    /// Whose requests are answered.
+    pub keys: AccessKeys,
+    /// The full name of the queue that workers listen to.
+    pub jobs_queue: String,
+    /// How much clients may keep.
+    pub quotas: Quotas,
+    /// For TestRole to look at buckets.
+    pub s3: aws_sdk_s3::Client,
+    /// For TestRole to look at topics.
+    pub sns: aws_sdk_sns::Client,
 }
 
 impl Api {
-    /// Over the service's tables. Jobs are announced on the queue of the full name `jobs_queue`.
-    pub fn new(store: Store, arns: Arns, keys: AccessKeys, jobs_queue: String) -> Self {
-        Self { inner: Arc::new(Inner { store, arns, keys, jobs_queue }) }
+    /// An API over these parts.
+    pub fn new(parts: ApiParts) -> Self {
+        Self { inner: Arc::new(parts) }
     }
 
     fn store(&self) -> &Store {
@@ -43,45 +57,54 @@ impl Api {
     fn arns(&self) -> &Arns {
         &self.inner.arns
     }
+
+    fn account(&self) -> &str {
+        self.arns().account()
+    }
+
+    fn quotas(&self) -> Quotas {
+        self.inner.quotas
+    }
 }
 
 /// All operations, below `/2012-09-25`.
 pub fn router(api: Api) -> Router {
     let operations = Router::new()
         .route("/pipelines", post(pipelines::create).get(pipelines::list))
-        .route("/pipelines/{id}", get(pipelines::read).put(unsupported).delete(unsupported))
-        .route("/pipelines/{id}/notifications", post(unsupported))
-        .route("/pipelines/{id}/status", post(unsupported))
+        .route("/pipelines/{id}", get(pipelines::read).put(pipelines::update).delete(pipelines::delete))
+        .route("/pipelines/{id}/notifications", post(pipelines::update_notifications))
+        .route("/pipelines/{id}/status", post(pipelines::update_status))
         .route("/jobs", post(jobs::create))
         .route("/jobs/{id}", get(jobs::read).delete(jobs::cancel))
         .route("/jobsByPipeline/{id}", get(jobs::list_by_pipeline))
         .route("/jobsByStatus/{status}", get(jobs::list_by_status))
-        .route("/presets", post(unsupported).get(presets::list))
-        .route("/presets/{id}", delete(presets::delete).get(presets::read))
-        .route("/roleTests", post(unsupported))
-        .fallback(unknown)
-        .method_not_allowed_fallback(unknown)
+        .route("/presets", post(presets::create).get(presets::list))
+        .route("/presets/{id}", get(presets::read).delete(presets::delete))
+        .route("/roleTests", post(roles::test))
+        .method_not_allowed_fallback(unknown);
+    Router::new()
+        .nest(&format!("/{API_VERSION}"), operations)
+        .route("/{version}/{*operation}", any(elsewhere))
         .layer(middleware::from_fn_with_state(api.clone(), auth::verify))
-        .with_state(api);
-    Router::new().nest(&format!("/{API_VERSION}"), operations)
-}
-
-/// Operations of the API that this server does not have yet, each by its name.
-async fn unsupported(method: http::Method, OriginalUri(uri): OriginalUri) -> Reply {
-    let path: Vec<&str> = uri.path().split('/').skip(2).collect();
-    let operation = match (method.as_str(), path.as_slice()) {
-        ("PUT", ["pipelines", _]) => "UpdatePipeline",
-        ("DELETE", ["pipelines", _]) => "DeletePipeline",
-        ("POST", ["pipelines", _, "notifications"]) => "UpdatePipelineNotifications",
-        ("POST", ["pipelines", _, "status"]) => "UpdatePipelineStatus",
-        ("POST", ["presets"]) => "CreatePreset",
-        ("POST", ["roleTests"]) => "TestRole",
-        _ => "This operation",
-    };
-    Err(ApiError::validation(format!("{operation} is not supported by this server yet.")).into())
+        .with_state(api)
 }
 
 async fn unknown(method: http::Method, OriginalUri(uri): OriginalUri) -> Reply {
     let text = format!("The API has no operation {method} {}.", uri.path());
     Err(Fault::from(ApiError::new(ErrorCode::UnknownOperation, text)))
+}
+
+/// A path that no operation has: of another version of the API, or of none.
+async fn elsewhere(Path((version, _)): Path<(String, String)>, method: http::Method, uri: OriginalUri) -> Reply {
+    if version == API_VERSION || !is_date(&version) {
+        return unknown(method, uri).await;
+    }
+    let text = format!("The API version {version} is not supported. Use {API_VERSION}.");
+    Err(Fault::from(ApiError::new(ErrorCode::IncompatibleVersion, text)))
+}
+
+/// Versions of AWS APIs are days: `2012-09-25`.
+fn is_date(version: &str) -> bool {
+    let shape: String = version.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    shape == "0000-00-00"
 }

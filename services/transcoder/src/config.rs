@@ -23,9 +23,35 @@ pub struct Config {
     /// The account in ARNs: twelve digits.
     #[arg(long, env = "SEGUE_ACCOUNT", default_value = "000000000000", value_parser = account)]
     pub account: String,
+    /// For how many days a finished job can be read; then it is deleted.
+    #[arg(long, env = "SEGUE_TRANSCODER_KEEP_JOBS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub keep_jobs: u32,
+    /// How much clients may keep here.
+    #[command(flatten)]
+    pub quotas: Quotas,
     /// Running jobs.
     #[command(flatten)]
     pub engine: EngineConfig,
+}
+
+/// How much clients may keep here; more is a LimitExceededException.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Quotas {
+    /// The most pipelines; Elastic Transcoder had 4.
+    #[arg(long = "max-pipelines", env = "SEGUE_TRANSCODER_MAX_PIPELINES", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub pipelines: u32,
+    /// The most custom presets; Elastic Transcoder had 50.
+    #[arg(long = "max-presets", env = "SEGUE_TRANSCODER_MAX_PRESETS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub presets: u32,
+    /// The most jobs of one pipeline that wait, as Elastic Transcoder had it.
+    #[arg(long = "max-queued-jobs", env = "SEGUE_TRANSCODER_MAX_QUEUED_JOBS", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub queued_jobs: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { pipelines: 100, presets: 1000, queued_jobs: 1_000_000 }
+    }
 }
 
 /// Settings for running jobs.

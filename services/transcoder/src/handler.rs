@@ -1,19 +1,39 @@
-//! One message, one job run to its end.
+//! One message, a turn of running jobs to their ends.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use common::Timestamp;
 use elastic_transcoder::notification::State;
-use elastic_transcoder::{Failure as JobFailure, FailureCode, Job, JobStatus, Pipeline, presets};
+use elastic_transcoder::{Failure as JobFailure, FailureCode, Job, JobStatus, Pipeline, Preset, presets};
 use queue::{Failure, Handler};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::engine::{Encoding, Engine, Object, Report, Task, TaskOutput, demuxer};
-use crate::message::Message;
-use crate::store::{self, Store};
-use crate::{events, progress, sweep};
+use crate::gauge::{Reading, gauge};
+use crate::message::{Message, request};
+use crate::store::{self, Lease, Store};
+use crate::{events, leftovers, progress};
 
+/// Whoever runs a job says so this often, and so hears this soon that it was cancelled.
+const BEAT: Duration = Duration::from_secs(5);
+/// A job is somebody else's to run when its owner has said nothing for this long. Shorter than a message of a dead
+/// process stays hidden, so that whoever receives it again finds the job free.
+const LEASE_MS: i64 = 20_000;
+/// A message is good for so much time of work; then it makes room for the next, which is a new message with all its
+/// receives left.
+const TURN: Duration = Duration::from_secs(10 * 60);
+/// A job whose row cannot be read, perhaps because a newer version wrote it, is looked at again after this.
+const UNREADABLE_MS: i64 = 5 * 60 * 1000;
+/// A claim that is lost was won by somebody else; to lose so many in a row is not luck.
+const CLAIMS: u32 = 100;
+const CLAIMS_PAUSE: Duration = Duration::from_secs(5);
+/// What a job that failed for a passing reason waits for, by how often it was begun.
+const DELAYS: [u64; 5] = [1, 5, 30, 120, 300];
 /// A job that still fails for a passing reason (storage away, disk full) this long after it began is ended.
 /// SQS gives a message up within minutes; then the sweep asks again, so there are tries after this time.
 const GIVE_UP_FAILING_MS: i64 = 60 * 60 * 1000;
@@ -22,96 +42,196 @@ const GIVE_UP_KILLING_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Runs jobs.
 ///
-/// A second delivery of a job that is done does nothing. One of a job that somebody is running, or was running when
-/// it died, runs it again: outputs are written over, and only the first to finish moves the job and tells about it.
+/// A message says that there is work, not which: the database says whose turn it is, and a lease that no two workers
+/// run the same job. A message that finds nothing to do is done.
 pub struct JobHandler {
     store: Store,
     engine: Arc<Engine>,
+    s3: aws_sdk_s3::Client,
+    jobs_queue: String,
+    stop: CancellationToken,
+}
+
+/// A job that this worker has the lease of.
+struct Claim {
+    pipeline: Pipeline,
+    job: Job,
+    /// Names the claim in the database.
+    owner: String,
+    /// How often the job was begun, this time included.
+    tries: i64,
 }
 
 impl JobHandler {
-    /// Over the service's tables and its engine.
-    pub fn new(store: Store, engine: Arc<Engine>) -> Self {
-        Self { store, engine }
+    /// Over the service's tables and its engine. Once `stop` is cancelled no further job is begun.
+    pub fn new(
+        store: Store,
+        engine: Arc<Engine>,
+        s3: aws_sdk_s3::Client,
+        jobs_queue: String,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { store, engine, s3, jobs_queue, stop }
     }
 
-    async fn run(&self, job_id: &str) -> Result<(), Failure> {
-        let Some((pipeline, job)) = self.start(job_id).await? else { return Ok(()) };
-        let running_ms = || Timestamp::now().as_millis() - job.timing.start_time_millis.unwrap_or(i64::MAX);
-        if running_ms() > GIVE_UP_KILLING_MS {
-            tracing::error!(job_id, "job given up: it was begun before and has not ended within a day");
-            return self.finish(job_id, &Report { detected: None, outcome: Err(given_up()) }).await;
-        }
-        let task = match task(&pipeline, &job) {
-            Ok(task) => task,
-            Err(failure) => return self.finish(job_id, &Report { detected: None, outcome: Err(failure) }).await,
-        };
-        let ran = tokio::select! {
-            ran = self.engine.run(&task) => ran,
-            never = self.beat(job_id) => match never {},
-        };
-        match ran {
-            Ok(report) => self.finish(job_id, &report).await,
-            Err(cause) if running_ms() > GIVE_UP_FAILING_MS => {
-                tracing::error!(job_id, cause = format!("{cause:#}"), "job given up");
-                self.finish(job_id, &Report { detected: None, outcome: Err(given_up()) }).await
+    /// Runs jobs until none is left or the turn is over.
+    async fn turn(&self) -> Result<(), Failure> {
+        let begun = Instant::now();
+        while let Some(claim) = self.claim().await? {
+            self.run(&claim).await?;
+            if begun.elapsed() > TURN || self.stop.is_cancelled() {
+                return Ok(self.pass_on(&claim.job.id).await?);
             }
-            Err(cause) => Err(Failure::Retry(cause.context(format!("job {job_id}")))),
         }
+        Ok(())
     }
 
-    /// Says for ever that this job is worked on.
-    async fn beat(&self, job_id: &str) -> std::convert::Infallible {
-        loop {
-            let touched = async {
-                let mut connection = self.store.database.pool().acquire().await?;
-                store::touch(&mut connection, job_id, Timestamp::now()).await
-            };
-            if let Err(cause) = touched.await {
-                tracing::warn!(job_id, %cause, "cannot note that the job is worked on");
-            }
-            tokio::time::sleep(sweep::BEAT).await;
-        }
-    }
-
-    /// Moves a job to Progressing and tells about it, once. `None` when there is nothing left to do.
-    async fn start(&self, job_id: &str) -> Result<Option<(Pipeline, Job)>, Failure> {
+    /// Has somebody go on with what waits.
+    async fn pass_on(&self, job_id: &str) -> Result<(), sqlx::Error> {
         let mut transaction = self.store.begin().await?;
-        let Some(mut job) = store::find_job(&mut transaction, job_id).await? else {
-            return Err(Failure::Reject(anyhow::anyhow!("there is no job {job_id}")));
+        self.store.outbox.put(&mut transaction, &request(&self.jobs_queue, job_id)).await?;
+        self.store.commit(transaction).await
+    }
+
+    async fn claim(&self) -> Result<Option<Claim>, Failure> {
+        for _ in 0..CLAIMS {
+            // Reading first keeps the many messages that find nothing from taking SQLite's write lock.
+            let mut connection = self.store.database.pool().acquire().await?;
+            let Some(job_id) = store::next_job(&mut connection, Timestamp::now()).await? else { return Ok(None) };
+            drop(connection);
+            if let Some(claim) = self.try_claim(&job_id).await? {
+                return Ok(Some(claim));
+            }
+        }
+        Err(Failure::RetryAfter(CLAIMS_PAUSE, anyhow::anyhow!("{CLAIMS} claims in a row were lost to other workers")))
+    }
+
+    /// Takes a job and, when it is new, moves it to Progressing and tells about it, once.
+    async fn try_claim(&self, job_id: &str) -> Result<Option<Claim>, Failure> {
+        let now = Timestamp::now();
+        let mut transaction = self.store.begin().await?;
+        let mut job = match store::find_job(&mut transaction, job_id).await {
+            Ok(Some(job)) => job,
+            Ok(None) => return Ok(None),
+            Err(sqlx::Error::Decode(cause)) => {
+                tracing::error!(job_id, %cause, "a job cannot be read, by this version at least; others go first");
+                store::set_aside(&mut transaction, job_id, later(now, UNREADABLE_MS)).await?;
+                self.store.commit(transaction).await?;
+                return Ok(None);
+            }
+            Err(cause) => return Err(cause.into()),
         };
-        if job.status.is_terminal() {
-            return Ok(None);
-        }
         let pipeline =
-            store::find_pipeline(&mut transaction, &job.pipeline_id).await?.context("a job has no pipeline")?;
-        if job.status == JobStatus::Progressing {
-            return Ok(Some((pipeline, job)));
+            store::find_pipeline_of_job(&mut transaction, &job.pipeline_id).await?.context("a job has no pipeline")?;
+        let from = job.status;
+        match from {
+            JobStatus::Submitted => progress::start(&mut job, now),
+            JobStatus::Progressing => {}
+            JobStatus::Complete | JobStatus::Canceled | JobStatus::Error => return Ok(None),
         }
-        progress::start(&mut job, Timestamp::now());
-        if !store::update_job(&mut transaction, &job, JobStatus::Submitted).await? {
-            // Cancelled or started by somebody in between: look again.
-            return Err(Failure::RetryAfter(
-                std::time::Duration::ZERO,
-                anyhow::anyhow!("job {job_id} moved meanwhile"),
-            ));
-        }
-        let notification = events::notification(&job, State::Progressing, None);
-        if let Some(outgoing) = events::outgoing(&pipeline, &notification) {
-            self.store.outbox.put(&mut transaction, &outgoing).await?;
+        let lease = lease(&Uuid::new_v4().to_string());
+        let Some(tries) = store::claim_job(&mut transaction, &job, from, &lease, now).await? else { return Ok(None) };
+        if from == JobStatus::Submitted {
+            let notification = events::notification(&job, State::Progressing, None);
+            if let Some(outgoing) = events::outgoing(&pipeline, &notification) {
+                self.store.outbox.put(&mut transaction, &outgoing).await?;
+            }
         }
         self.store.commit(transaction).await?;
-        Ok(Some((pipeline, job)))
+        Ok(Some(Claim { pipeline, job, owner: lease.owner, tries }))
+    }
+
+    async fn run(&self, claim: &Claim) -> Result<(), Failure> {
+        let job_id = claim.job.id.as_str();
+        let running_ms = || Timestamp::now().as_millis() - claim.job.timing.start_time_millis.unwrap_or(i64::MAX);
+        let failed = |failure| Report { detected: None, outcome: Err(failure) };
+        if running_ms() > GIVE_UP_KILLING_MS {
+            tracing::error!(job_id, "job given up: it was begun before and has not ended within a day");
+            return self.finish(claim, &failed(given_up())).await;
+        }
+        let presets = self.custom_presets(&claim.job).await?;
+        let task = match task(&claim.pipeline, &claim.job, &presets) {
+            Ok(task) => task,
+            Err(failure) => return self.finish(claim, &failed(failure)).await,
+        };
+        let (_gauge, reading) = gauge();
+        let ran = tokio::select! {
+            ran = self.engine.run(&task) => ran,
+            // Dropping the engine's work kills its ffmpeg.
+            () = self.keep(claim, &reading) => return self.stopped(job_id, &task).await,
+        };
+        match ran {
+            Ok(report) => self.finish(claim, &report).await,
+            Err(cause) if running_ms() > GIVE_UP_FAILING_MS => {
+                tracing::error!(job_id, cause = format!("{cause:#}"), "job given up");
+                self.finish(claim, &failed(given_up())).await
+            }
+            Err(cause) => self.put_off(claim, cause).await,
+        }
+    }
+
+    /// The presets of the job that clients made.
+    async fn custom_presets(&self, job: &Job) -> Result<HashMap<String, Preset>, sqlx::Error> {
+        let mut found = HashMap::new();
+        let ids = job.outputs.iter().map(|output| &output.preset_id).filter(|id| presets::get(id).is_none());
+        for id in ids {
+            let mut connection = self.store.database.pool().acquire().await?;
+            if let Some(preset) = store::find_preset_of_job(&mut connection, id).await? {
+                found.insert(id.clone(), preset);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Says that this worker runs the job, and how far it is, until the job is no longer its own.
+    async fn keep(&self, claim: &Claim, reading: &Reading) {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            let renewed = async {
+                let mut connection = self.store.database.pool().acquire().await?;
+                store::renew(&mut connection, &claim.job.id, &lease(&claim.owner), reading.last()).await
+            };
+            match renewed.await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // Whatever happens meanwhile, only one of two can end the job.
+                Err(cause) => tracing::warn!(job_id = claim.job.id, %cause, "cannot renew the lease of a job"),
+            }
+        }
+    }
+
+    /// The job is no longer this worker's: somebody cancelled it, or has taken it over.
+    async fn stopped(&self, job_id: &str, task: &Task) -> Result<(), Failure> {
+        let mut connection = self.store.database.pool().acquire().await?;
+        let job = store::find_job(&mut connection, job_id).await?;
+        drop(connection);
+        let cancelled = job.is_some_and(|job| job.status == JobStatus::Canceled);
+        tracing::info!(job_id, cancelled, "job stopped");
+        if cancelled {
+            leftovers::remove(&self.s3, task).await;
+        }
+        Ok(())
+    }
+
+    /// Lets go of a job that failed for a passing reason, and has the message come when it may be tried again.
+    async fn put_off(&self, claim: &Claim, cause: anyhow::Error) -> Result<(), Failure> {
+        let index = usize::try_from(claim.tries).unwrap_or_default().clamp(1, DELAYS.len()) - 1;
+        let delay = Duration::from_secs(DELAYS[index]);
+        let not_before = later(Timestamp::now(), delay.as_millis() as i64);
+        let mut connection = self.store.database.pool().acquire().await?;
+        store::release(&mut connection, &claim.job.id, &claim.owner, not_before).await?;
+        Err(Failure::RetryAfter(delay, cause.context(format!("job {}", claim.job.id))))
     }
 
     /// Moves a job to its end and tells about it, once.
-    async fn finish(&self, job_id: &str, report: &Report) -> Result<(), Failure> {
+    async fn finish(&self, claim: &Claim, report: &Report) -> Result<(), Failure> {
+        let job_id = claim.job.id.as_str();
         let mut transaction = self.store.begin().await?;
-        let mut job = store::find_job(&mut transaction, job_id).await?.context("a running job vanished")?;
+        let Some(mut job) = store::find_job(&mut transaction, job_id).await? else { return Ok(()) };
         let pipeline =
-            store::find_pipeline(&mut transaction, &job.pipeline_id).await?.context("a job has no pipeline")?;
+            store::find_pipeline_of_job(&mut transaction, &job.pipeline_id).await?.context("a job has no pipeline")?;
         let detail = progress::finish(&mut job, report, Uuid::new_v4(), Timestamp::now());
-        if !store::update_job(&mut transaction, &job, JobStatus::Progressing).await? {
+        if !store::end_job(&mut transaction, &job, &claim.owner).await? {
             return Ok(());
         }
         let failure = match (&report.outcome, &detail) {
@@ -131,8 +251,8 @@ impl JobHandler {
 
 impl Handler for JobHandler {
     async fn handle(&self, message: &queue::Message) -> Result<(), Failure> {
-        let job_id = Message::parse(&message.body).map_err(Failure::Reject)?;
-        self.run(&job_id).await
+        Message::parse(&message.body).map_err(Failure::Reject)?;
+        self.turn().await
     }
 
     async fn ready(&self) -> bool {
@@ -140,20 +260,29 @@ impl Handler for JobHandler {
     }
 }
 
+fn lease(owner: &str) -> Lease {
+    Lease { owner: owner.to_owned(), until: later(Timestamp::now(), LEASE_MS) }
+}
+
+fn later(time: Timestamp, millis: i64) -> Timestamp {
+    Timestamp::from_millis(time.as_millis() + millis)
+}
+
 fn given_up() -> JobFailure {
     JobFailure::new(FailureCode::Internal, "An internal error kept the job from being done.")
 }
 
 /// What the engine has to do. It was checked when the job came, so a failure means that this version knows less than
-/// the one that took the job.
-fn task(pipeline: &Pipeline, job: &Job) -> Result<Task, JobFailure> {
+/// the one that took the job, or that a preset was deleted very long ago.
+fn task(pipeline: &Pipeline, job: &Job, custom: &HashMap<String, Preset>) -> Result<Task, JobFailure> {
     let input = job.input.clone().unwrap_or_default();
     let bucket = pipeline.content_config.bucket.clone().unwrap_or_default();
     let prefix = job.output_key_prefix.as_deref().unwrap_or_default();
     let output = |output: &elastic_transcoder::JobOutput| {
         let invalid = |what: String| JobFailure::new(FailureCode::Validation, what);
-        let preset =
-            presets::get(&output.preset_id).ok_or_else(|| invalid(format!("no preset {}", output.preset_id)))?;
+        let preset = presets::get(&output.preset_id)
+            .or_else(|| custom.get(&output.preset_id))
+            .ok_or_else(|| invalid(format!("no preset {}", output.preset_id)))?;
         let encoding = Encoding::of(preset).map_err(|unsupported| invalid(unsupported.to_string()))?;
         let object = Object { bucket: bucket.clone(), key: format!("{prefix}{}", output.key) };
         Ok(TaskOutput { object, encoding })

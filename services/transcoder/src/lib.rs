@@ -1,13 +1,15 @@
 //! The Elastic Transcoder API (2012-09-25), with ffmpeg behind it.
 //!
-//! CreateJob stores a job and the message that has it run in one transaction; a consumer runs it and stores its end
-//! together with the notification that tells about it.
+//! CreateJob stores a job and the message that calls for a worker in one transaction; a worker claims the job whose turn
+//! it is, runs it, and stores its end together with the notification that tells about it.
 
 mod api;
 mod config;
 mod engine;
 mod events;
+mod gauge;
 mod handler;
+mod leftovers;
 mod message;
 mod progress;
 mod store;
@@ -24,14 +26,14 @@ use elastic_transcoder::Arns;
 use queue::{Consumer, Relay, Settings, Stop, find};
 use runtime::Platform;
 
-pub use api::{Api, router};
-pub use config::{Config, EngineConfig};
+pub use api::{Api, ApiParts, router};
+pub use config::{Config, EngineConfig, Quotas};
 pub use store::{MIGRATIONS, SCHEMA, Store};
 
 use engine::{Engine, Runner, Scratch, Storage, Tools};
 use handler::JobHandler;
 
-/// A job whose process died is run again after this.
+/// The message of a process that died is received again after this, when the lease of its job has ended.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts the service: its consumer and relay run on the platform; the API's routes are given back.
@@ -41,21 +43,35 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     let jobs_queue = platform.names.full(TRANSCODER_JOBS);
     let queue = find::queue(&platform.aws.sqs, &platform.names, TRANSCODER_JOBS).await?;
     let settings = Settings { concurrency: config.engine.jobs(), visibility_timeout: VISIBILITY_TIMEOUT };
-    let handler = JobHandler::new(store.clone(), Arc::new(engine));
+    let shutdown = &platform.shutdown;
+    let handler = JobHandler::new(
+        store.clone(),
+        Arc::new(engine),
+        platform.aws.s3.clone(),
+        jobs_queue.clone(),
+        shutdown.intake(),
+    );
     let consumer = Consumer::new(platform.aws.sqs.clone(), queue, settings, handler);
     let relay = Relay::new(store.outbox.clone(), platform.aws.sqs.clone(), platform.aws.sns.clone());
-    let shutdown = &platform.shutdown;
     shutdown.spawn("transcoder's consumer", consumer.run(Stop { intake: shutdown.intake(), work: shutdown.work() }));
     shutdown.spawn("transcoder's relay", relay.run(shutdown.intake()));
-    let sweep = sweep::run(store.clone(), jobs_queue.clone(), shutdown.intake());
-    shutdown.spawn("transcoder's sweep", sweep);
+    let kept = sweep::Settings { jobs_queue: jobs_queue.clone(), keep_days: config.keep_jobs };
+    shutdown.spawn("transcoder's sweep", sweep::run(store.clone(), kept, shutdown.intake()));
     let database = store.database.clone();
     platform.health.check("transcoder database", move || {
         let database = database.clone();
         async move { Ok(database.ping().await?) }
     });
     let arns = Arns::new(platform.aws.region(), config.account);
-    Ok(router(Api::new(store, arns, config.access_keys, jobs_queue)))
+    Ok(router(Api::new(ApiParts {
+        store,
+        arns,
+        keys: config.access_keys,
+        jobs_queue,
+        quotas: config.quotas,
+        s3: platform.aws.s3.clone(),
+        sns: platform.aws.sns.clone(),
+    })))
 }
 
 async fn engine(platform: &Platform, config: &EngineConfig) -> anyhow::Result<Engine> {

@@ -1,27 +1,30 @@
-//! The message that asks for a job to be run. Only this service sends and reads it.
+//! The message that asks for a worker. Only this service sends and reads it.
 
+use std::collections::BTreeMap;
+
+use queue::{Outgoing, Target};
 use serde::{Deserialize, Serialize};
 
 /// Body of a message on `transcoder-jobs`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Message {
-    /// Run the job.
+    /// There is work. Which job is done is up to the database.
     RunJob {
         /// Version of this form.
         v: u32,
-        /// The job.
+        /// The job that was the occasion, for whoever reads the queue.
         job_id: String,
     },
 }
 
 impl Message {
-    /// Asks for a job.
+    /// Asks for a worker on the occasion of a job.
     pub fn run(job_id: &str) -> Self {
         Self::RunJob { v: 1, job_id: job_id.to_owned() }
     }
 
-    /// The job that a body asks for.
+    /// The job that was the occasion.
     pub fn parse(body: &str) -> anyhow::Result<String> {
         match serde_json::from_str(body)? {
             Self::RunJob { v: 1, job_id } => Ok(job_id),
@@ -33,6 +36,16 @@ impl Message {
     pub fn to_body(&self) -> String {
         // Two plain members always serialise.
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The message, on its way to the queue of that full name.
+pub fn request(jobs_queue: &str, job_id: &str) -> Outgoing {
+    Outgoing {
+        target: Target::Queue(jobs_queue.to_owned()),
+        subject: None,
+        body: Message::run(job_id).to_body(),
+        attributes: BTreeMap::new(),
     }
 }
 

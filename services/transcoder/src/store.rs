@@ -1,15 +1,25 @@
-//! What the transcoder remembers: pipelines and jobs, each as the document that the API shows.
+//! What the transcoder remembers: pipelines, presets and jobs, each as the document that the API shows.
 
 mod jobs;
+pub mod old;
 mod pipelines;
+mod presets;
+mod turns;
 
 use database::Database;
 use queue::Outbox;
 use sqlx::migrate::Migrator;
 use sqlx::{Any, Transaction};
 
-pub use jobs::{Created, create_job, find_job, jobs_by_pipeline, jobs_by_status, take_stale, touch, update_job};
-pub use pipelines::{create_pipeline, find_pipeline, pipelines};
+pub use jobs::{
+    Created, count_waiting, create_job, find_job, jobs_by_pipeline, jobs_by_status, see_job, update_job, waiting,
+};
+pub use pipelines::{
+    Hold, count_pipelines, create_pipeline, delete_pipeline, find_pipeline, find_pipeline_of_job, hold_pipeline,
+    pipelines, update_pipeline,
+};
+pub use presets::{count_presets, create_preset, delete_preset, find_preset, find_preset_of_job, presets};
+pub use turns::{Lease, claim_job, end_job, next_job, release, renew, set_aside, take_ended, take_waiting};
 
 /// This service's tables.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -65,7 +75,7 @@ impl Slice<'_> {
 pub type Page<T> = (Vec<T>, Option<String>);
 
 /// Cuts off the one row more that was read to see whether there is a next page.
-fn page<T>(mut rows: Vec<T>, id: impl Fn(&T) -> &str) -> Page<T> {
+pub fn page<T>(mut rows: Vec<T>, id: impl Fn(&T) -> &str) -> Page<T> {
     let more = rows.len() > PAGE as usize;
     rows.truncate(PAGE as usize);
     let next = rows.last().filter(|_| more).map(|last| id(last).to_owned());
@@ -79,3 +89,6 @@ fn encode<T: serde::Serialize>(document: &T) -> Result<String, sqlx::Error> {
 fn decode<T: serde::de::DeserializeOwned>(document: &str) -> Result<T, sqlx::Error> {
     serde_json::from_str(document).map_err(|error| sqlx::Error::Decode(error.into()))
 }
+
+#[cfg(test)]
+mod tests;

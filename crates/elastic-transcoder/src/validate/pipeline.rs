@@ -1,64 +1,113 @@
-//! CreatePipeline.
+//! CreatePipeline and the operations that change a pipeline.
 
-use super::pattern;
-use super::violations::Violations;
-use crate::{ApiError, CreatePipelineRequest, PipelineOutputConfig};
+use super::violations::{Members, check};
+use super::{ensure, pattern};
+use crate::{
+    ApiError, CreatePipelineRequest, Notifications, NotificationsUpdate, Permission, PipelineOutputConfig,
+    UpdatePipelineNotificationsRequest, UpdatePipelineRequest, UpdatePipelineStatusRequest,
+};
+
+/// The predefined groups of S3 that a grant may name (Developer Guide, "Settings that you specify").
+const GROUPS: [&str; 3] = ["AllUsers", "AuthenticatedUsers", "LogDelivery"];
 
 /// Checks the body of CreatePipeline.
 pub fn create_pipeline(request: &CreatePipelineRequest) -> Result<(), ApiError> {
-    members(request)?;
+    check(|m| {
+        m.required("name", &request.name);
+        m.length("name", &request.name, 1, 40);
+        m.required("inputBucket", &request.input_bucket);
+        m.pattern("inputBucket", &request.input_bucket, &pattern::BUCKET_NAME);
+        m.pattern("outputBucket", &request.output_bucket, &pattern::BUCKET_NAME);
+        m.required("role", &request.role);
+        m.length("awsKmsKeyArn", &request.aws_kms_key_arn, 0, 255);
+        m.within("notifications", &request.notifications, topics);
+        m.within("contentConfig", &request.content_config, output_config);
+        m.within("thumbnailConfig", &request.thumbnail_config, output_config);
+    })?;
     role(request.role.as_deref().unwrap_or_default())?;
-    buckets(request)
+    buckets(request)?;
+    grants(request.content_config.as_ref())?;
+    grants(request.thumbnail_config.as_ref())
 }
 
-fn members(request: &CreatePipelineRequest) -> Result<(), ApiError> {
-    let mut v = Violations::default();
-    v.required("name", request.name.as_ref());
-    v.length("name", request.name.as_deref(), 1, 40);
-    v.required("inputBucket", request.input_bucket.as_ref());
-    v.pattern("inputBucket", request.input_bucket.as_deref(), &pattern::BUCKET_NAME);
-    v.pattern("outputBucket", request.output_bucket.as_deref(), &pattern::BUCKET_NAME);
-    v.required("role", request.role.as_ref());
-    v.length("awsKmsKeyArn", request.aws_kms_key_arn.as_deref(), 0, 255);
-    if let Some(topics) = &request.notifications {
-        for (path, topic) in [
-            ("notifications.progressing", &topics.progressing),
-            ("notifications.completed", &topics.completed),
-            ("notifications.warning", &topics.warning),
-            ("notifications.error", &topics.error),
-        ] {
-            v.pattern(path, Some(topic), &pattern::SNS_TOPIC);
-        }
+/// Checks the body of UpdatePipeline.
+pub fn update_pipeline(request: &UpdatePipelineRequest) -> Result<(), ApiError> {
+    check(|m| {
+        m.length("name", &request.name, 1, 40);
+        m.pattern("inputBucket", &request.input_bucket, &pattern::BUCKET_NAME);
+        m.length("awsKmsKeyArn", &request.aws_kms_key_arn, 0, 255);
+        m.within("notifications", &request.notifications, changed_topics);
+        m.within("contentConfig", &request.content_config, output_config);
+        m.within("thumbnailConfig", &request.thumbnail_config, output_config);
+    })?;
+    if let Some(new) = &request.role {
+        role(new)?;
     }
-    output_config(&mut v, "contentConfig", request.content_config.as_ref());
-    output_config(&mut v, "thumbnailConfig", request.thumbnail_config.as_ref());
-    v.into_result()
+    grants(request.content_config.as_ref())?;
+    grants(request.thumbnail_config.as_ref())
 }
 
-fn output_config(v: &mut Violations, path: &str, config: Option<&PipelineOutputConfig>) {
-    let Some(config) = config else { return };
-    v.pattern(&format!("{path}.bucket"), config.bucket.as_deref(), &pattern::BUCKET_NAME);
-    v.pattern(&format!("{path}.storageClass"), config.storage_class.as_deref(), &pattern::STORAGE_CLASS);
-    v.count(&format!("{path}.permissions"), config.permissions.as_ref(), 30);
-    for (index, permission) in config.permissions.iter().flatten().enumerate() {
-        let path = format!("{path}.permissions.{}.member", index + 1);
-        v.pattern(&format!("{path}.granteeType"), permission.grantee_type.as_deref(), &pattern::GRANTEE_TYPE);
-        v.length(&format!("{path}.grantee"), permission.grantee.as_deref(), 1, 255);
-        v.count(&format!("{path}.access"), permission.access.as_ref(), 30);
-        for (index, access) in permission.access.iter().flatten().enumerate() {
-            v.pattern(&format!("{path}.access.{}.member", index + 1), Some(access), &pattern::ACCESS);
-        }
+/// Checks the body of UpdatePipelineNotifications.
+pub fn update_pipeline_notifications(request: &UpdatePipelineNotificationsRequest) -> Result<(), ApiError> {
+    check(|m| {
+        m.required("notifications", &request.notifications);
+        m.within("notifications", &request.notifications, changed_topics);
+    })
+}
+
+/// Checks the body of UpdatePipelineStatus.
+pub fn update_pipeline_status(request: &UpdatePipelineStatusRequest) -> Result<(), ApiError> {
+    check(|m| {
+        m.required("status", &request.status);
+        m.pattern("status", &request.status, &pattern::PIPELINE_STATUS);
+    })
+}
+
+fn topics(m: &mut Members<'_>, topics: &Notifications) {
+    for (name, topic) in [
+        ("progressing", &topics.progressing),
+        ("completed", &topics.completed),
+        ("warning", &topics.warning),
+        ("error", &topics.error),
+    ] {
+        m.pattern(name, &Some(topic.clone()), &pattern::SNS_TOPIC);
     }
 }
 
-fn role(role: &str) -> Result<(), ApiError> {
-    if role.trim().is_empty() {
-        return Err(ApiError::validation("Role cannot be blank"));
-    }
-    if !pattern::ROLE.matches(role) {
-        return Err(ApiError::validation(format!("Role ARN is invalid: {role}")));
+fn changed_topics(m: &mut Members<'_>, topics: &NotificationsUpdate) {
+    m.pattern("progressing", &topics.progressing, &pattern::SNS_TOPIC);
+    m.pattern("completed", &topics.completed, &pattern::SNS_TOPIC);
+    m.pattern("warning", &topics.warning, &pattern::SNS_TOPIC);
+    m.pattern("error", &topics.error, &pattern::SNS_TOPIC);
+}
+
+fn output_config(m: &mut Members<'_>, config: &PipelineOutputConfig) {
+    m.pattern("bucket", &config.bucket, &pattern::BUCKET_NAME);
+    m.pattern("storageClass", &config.storage_class, &pattern::STORAGE_CLASS);
+    m.count("permissions", &config.permissions, 30);
+    m.each("permissions", &config.permissions, permission);
+}
+
+fn permission(m: &mut Members<'_>, permission: &Permission) {
+    m.pattern("granteeType", &permission.grantee_type, &pattern::GRANTEE_TYPE);
+    m.length("grantee", &permission.grantee, 1, 255);
+    m.count("access", &permission.access, 30);
+    m.patterns("access", &permission.access, &pattern::ACCESS);
+}
+
+fn grants(config: Option<&PipelineOutputConfig>) -> Result<(), ApiError> {
+    for permission in config.and_then(|config| config.permissions.as_ref()).into_iter().flatten() {
+        let grantee = permission.grantee.as_deref().unwrap_or_default();
+        let known = permission.grantee_type.as_deref() != Some("Group") || GROUPS.contains(&grantee);
+        ensure(known, || format!("The Grantee of a Group must be one of {}: {grantee}", GROUPS.join(", ")))?;
     }
     Ok(())
+}
+
+/// The texts come from a public mock of the service and are believed to be copied from it.
+pub(super) fn role(role: &str) -> Result<(), ApiError> {
+    ensure(!role.trim().is_empty(), || "Role cannot be blank".to_owned())?;
+    ensure(pattern::ROLE.matches(role), || format!("Role ARN is invalid: {role}"))
 }
 
 fn buckets(request: &CreatePipelineRequest) -> Result<(), ApiError> {
@@ -133,10 +182,7 @@ mod tests {
         assert!(topic.contains("at 'notifications.error'"), "{topic}");
         let access = refused(|r| {
             r.content_config = Some(PipelineOutputConfig {
-                permissions: Some(vec![crate::Permission {
-                    access: Some(vec!["Write".into()]),
-                    ..crate::Permission::default()
-                }]),
+                permissions: Some(vec![Permission { access: Some(vec!["Write".into()]), ..Permission::default() }]),
                 ..PipelineOutputConfig::default()
             });
         });
@@ -166,5 +212,43 @@ mod tests {
     fn roles_are_judged_apart() {
         assert_eq!(refused(|r| r.role = Some(" ".into())), "Role cannot be blank");
         assert_eq!(refused(|r| r.role = Some("x".into())), "Role ARN is invalid: x");
+    }
+
+    #[test]
+    fn a_group_is_one_of_those_that_exist() {
+        let grant = |grantee: &str| {
+            let permission = Permission {
+                grantee_type: Some("Group".into()),
+                grantee: Some(grantee.into()),
+                ..Permission::default()
+            };
+            let config = PipelineOutputConfig { permissions: Some(vec![permission]), ..with_bucket("a").unwrap() };
+            update_pipeline(&UpdatePipelineRequest { content_config: Some(config), ..UpdatePipelineRequest::default() })
+        };
+        assert_eq!(grant("AllUsers"), Ok(()));
+        assert!(grant("Everybody").unwrap_err().message.contains("AuthenticatedUsers"));
+    }
+
+    #[test]
+    fn a_change_may_leave_everything_out_but_not_empty_what_is_needed() {
+        let refused = |json: &str| update_pipeline(&serde_json::from_str(json).unwrap()).map_err(|error| error.message);
+        for json in ["{}", r#"{"Name":null,"Role":null}"#, r#"{"AwsKmsKeyArn":"","Notifications":{"Error":""}}"#] {
+            assert_eq!(refused(json), Ok(()), "{json}");
+        }
+        assert!(refused(r#"{"Name":""}"#).unwrap_err().contains("'name' failed"));
+        assert!(refused(r#"{"InputBucket":""}"#).unwrap_err().contains("'inputBucket' failed"));
+        assert_eq!(refused(r#"{"Role":""}"#), Err("Role cannot be blank".into()));
+        let topic = refused(r#"{"Notifications":{"Completed":"x"}}"#).unwrap_err();
+        assert!(topic.contains("'notifications.completed' failed"), "{topic}");
+    }
+
+    #[test]
+    fn the_single_changes_need_their_member() {
+        let none = update_pipeline_notifications(&UpdatePipelineNotificationsRequest::default()).unwrap_err();
+        assert!(none.message.contains("Value null at 'notifications'"), "{none}");
+        let none = update_pipeline_status(&UpdatePipelineStatusRequest::default()).unwrap_err();
+        assert!(none.message.contains("Value null at 'status'"), "{none}");
+        let odd = update_pipeline_status(&UpdatePipelineStatusRequest { status: Some("active".into()) }).unwrap_err();
+        assert!(odd.message.ends_with("pattern: (^Active$)|(^Paused$)"), "{odd}");
     }
 }

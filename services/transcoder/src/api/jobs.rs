@@ -4,71 +4,82 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use common::Timestamp;
 use elastic_transcoder::{
-    ApiError, CreateJobRequest, ErrorCode, Job, JobInput, JobOutput, JobStatus, Pipeline, Timing, presets, validate,
+    ApiError, CreateJobRequest, ErrorCode, Job, JobInput, JobOutput, JobStatus, Pipeline, Preset, Timing, validate,
 };
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
+use sqlx::AnyConnection;
 
-use super::pipelines::{fresh_id, no_id, slice};
-use super::reply::{Listing, Reply, accepted, parse, reply};
-use super::{Api, supported};
+use super::pipelines::{ID_TRIES, fresh_id, no_id, slice, too_many};
+use super::reply::{Fault, Listing, Reply, accepted, parse, reply};
+use super::{Api, presets, supported};
 use crate::engine::Encoding;
+use crate::message::request as call;
 use crate::progress;
-use crate::store::{self, Created};
-use crate::sweep;
+use crate::store::{self, Created, Hold};
 
 /// A request that is repeated with the same token gets the job that it made.
 const CLIENT_TOKEN: &str = "x-amz-client-token";
 const CLIENT_TOKEN_CHARS: usize = 128;
-const ID_TRIES: u32 = 3;
+/// How often a job may move while somebody cancels it: it moves twice at most.
+const CANCEL_TRIES: u32 = 3;
 
 /// CreateJob
 pub async fn create(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Reply {
     let token = client_token(&headers)?;
     let request: CreateJobRequest = parse(&body)?;
     validate::create_job(&request)?;
-    supported::job(&request)?;
-    let pipeline_id = request.pipeline_id.clone().unwrap_or_default();
+    let pipeline_id = request.pipeline_id.as_deref().unwrap_or_default();
     let mut connection = api.store().database.pool().acquire().await?;
-    let pipeline = store::find_pipeline(&mut connection, &pipeline_id).await?;
+    let pipeline = store::find_pipeline(&mut connection, pipeline_id).await?;
+    let pipeline = pipeline.ok_or_else(|| ApiError::pipeline_not_found(api.account(), pipeline_id))?;
+    let presets = presets_of(&api, &mut connection, &request).await?;
     drop(connection);
-    let pipeline = pipeline.ok_or_else(|| ApiError::pipeline_not_found(api.arns().account(), &pipeline_id))?;
-    check_outputs(&api, &pipeline, &request)?;
+    validate::outputs_with_presets(&request, &presets)?;
+    supported::job(&request)?;
+    check_outputs(&pipeline, &request, &presets)?;
     for _ in 0..ID_TRIES {
         let job = job(&api, &request, fresh_id());
-        match insert(&api, &job, token.as_deref()).await {
-            Ok(Created::New) => return reply(StatusCode::CREATED, &json!({ "Job": job })),
-            Ok(Created::Before(job)) => return reply(StatusCode::CREATED, &json!({ "Job": job })),
-            Err(error) if database::is_unique_violation(&error) => {}
-            Err(error) => return Err(error.into()),
+        match insert(&api, &job, token.as_deref()).await? {
+            Inserted::As(job) => return reply(StatusCode::CREATED, &json!({ "Job": job })),
+            Inserted::IdTaken => {}
         }
     }
     Err(no_id())
 }
 
-/// ReadJob
+/// ReadJob. `Progress` is an addition of ours, which the clients of the original ignore.
 pub async fn read(State(api): State<Api>, Path(id): Path<String>) -> Reply {
     validate::id("id", &id)?;
     let mut connection = api.store().database.pool().acquire().await?;
-    let job = store::find_job(&mut connection, &id).await?;
-    let job = job.ok_or_else(|| ApiError::job_not_found(api.arns().account(), &id))?;
-    reply(StatusCode::OK, &json!({ "Job": job }))
+    let seen = store::see_job(&mut connection, &id).await?;
+    let (job, progress) = seen.ok_or_else(|| ApiError::job_not_found(api.account(), &id))?;
+    let mut shown = json!({ "Job": job });
+    if let Some(progress) = progress {
+        shown["Job"]["Progress"] = json!({ "Percent": progress.percent(), "Speed": progress.speed() });
+    }
+    reply(StatusCode::OK, &shown)
 }
 
-/// CancelJob
+/// CancelJob. The original refused it for a job that runs; here whoever runs the job hears of it and stops.
 pub async fn cancel(State(api): State<Api>, Path(id): Path<String>) -> Reply {
     validate::id("id", &id)?;
-    let mut transaction = api.store().begin().await?;
-    let job = store::find_job(&mut transaction, &id).await?;
-    let mut job = job.ok_or_else(|| ApiError::job_not_found(api.arns().account(), &id))?;
-    let status = job.status;
-    progress::cancel(&mut job, Timestamp::now());
-    if status != JobStatus::Submitted || !store::update_job(&mut transaction, &job, JobStatus::Submitted).await? {
-        let text = "The specified job could not be canceled because only a job whose status is Submitted can be.";
-        return Err(ApiError::new(ErrorCode::ResourceInUse, text).into());
+    for _ in 0..CANCEL_TRIES {
+        let mut transaction = api.store().begin().await?;
+        let job = store::find_job(&mut transaction, &id).await?;
+        let mut job = job.ok_or_else(|| ApiError::job_not_found(api.account(), &id))?;
+        let from = job.status;
+        if from.is_terminal() {
+            break;
+        }
+        progress::cancel(&mut job, Timestamp::now());
+        if store::update_job(&mut transaction, &job, from).await? {
+            api.store().commit(transaction).await?;
+            return accepted();
+        }
     }
-    api.store().commit(transaction).await?;
-    accepted()
+    let text = "The specified job could not be canceled because it has ended already.";
+    Err(ApiError::new(ErrorCode::ResourceInUse, text).into())
 }
 
 /// ListJobsByPipeline
@@ -76,7 +87,7 @@ pub async fn list_by_pipeline(State(api): State<Api>, Path(id): Path<String>, Li
     validate::id("pipelineId", &id)?;
     let mut connection = api.store().database.pool().acquire().await?;
     if store::find_pipeline(&mut connection, &id).await?.is_none() {
-        return Err(ApiError::pipeline_not_found(api.arns().account(), &id).into());
+        return Err(ApiError::pipeline_not_found(api.account(), &id).into());
     }
     let (jobs, next) = store::jobs_by_pipeline(&mut connection, &id, slice(&query)).await?;
     reply(StatusCode::OK, &json!({ "Jobs": jobs, "NextPageToken": next }))
@@ -99,14 +110,26 @@ fn client_token(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     }
 }
 
+/// The preset of each output, in their order.
+async fn presets_of(
+    api: &Api,
+    connection: &mut AnyConnection,
+    request: &CreateJobRequest,
+) -> Result<Vec<Preset>, Fault> {
+    let mut found = Vec::new();
+    for output in request.all_outputs() {
+        let id = output.preset_id.as_deref().unwrap_or_default();
+        let preset = presets::find(api, connection, id).await?;
+        found.push(preset.ok_or_else(|| ApiError::preset_not_found(api.account(), id))?);
+    }
+    Ok(found)
+}
+
 /// Each output has a preset that this server can do, and goes elsewhere than the input.
-fn check_outputs(api: &Api, pipeline: &Pipeline, request: &CreateJobRequest) -> Result<(), ApiError> {
+fn check_outputs(pipeline: &Pipeline, request: &CreateJobRequest, presets: &[Preset]) -> Result<(), ApiError> {
     let prefix = request.output_key_prefix.as_deref().unwrap_or_default();
     let same_bucket = pipeline.content_config.bucket.as_deref() == Some(&pipeline.input_bucket);
-    for output in request.all_outputs() {
-        let preset_id = output.preset_id.as_deref().unwrap_or_default();
-        let preset =
-            presets::get(preset_id).ok_or_else(|| ApiError::preset_not_found(api.arns().account(), preset_id))?;
+    for (output, preset) in request.all_outputs().into_iter().zip(presets) {
         Encoding::of(preset).map_err(|unsupported| ApiError::validation(format!("PresetId: {unsupported}.")))?;
         let key = format!("{prefix}{}", output.key.as_deref().unwrap_or_default());
         if key.len() > 1024 {
@@ -145,14 +168,33 @@ fn job(api: &Api, request: &CreateJobRequest, id: String) -> Job {
     }
 }
 
-/// The job and the message that has it run, in one transaction.
-async fn insert(api: &Api, job: &Job, token: Option<&str>) -> Result<Created, sqlx::Error> {
+enum Inserted {
+    /// As this job: the new one, or the one that the client's token made before.
+    As(Box<Job>),
+    /// Not: somebody made a job of the same id.
+    IdTaken,
+}
+
+/// The job and the message that calls for a worker, in one transaction. The pipeline is looked at once more: it may
+/// have been deleted meanwhile.
+async fn insert(api: &Api, job: &Job, token: Option<&str>) -> Result<Inserted, Fault> {
     let store = api.store();
     let mut transaction = store.begin().await?;
-    let created = store::create_job(&mut transaction, job, token).await?;
-    if let Created::New = created {
-        store.outbox.put(&mut transaction, &sweep::request(&api.inner.jobs_queue, &job.id)).await?;
+    let kind = store.database.kind();
+    if store::hold_pipeline(&mut transaction, kind, &job.pipeline_id, Hold::Keep).await?.is_none() {
+        return Err(ApiError::pipeline_not_found(api.account(), &job.pipeline_id).into());
     }
+    match store::create_job(&mut transaction, job, token).await {
+        Ok(Created::New) => {}
+        Ok(Created::Before(job)) => return Ok(Inserted::As(job)),
+        Err(error) if database::is_unique_violation(&error) => return Ok(Inserted::IdTaken),
+        Err(error) => return Err(error.into()),
+    }
+    let most = i64::from(api.quotas().queued_jobs);
+    if store::count_waiting(&mut transaction, &job.pipeline_id, most + 1).await? > most {
+        return Err(too_many("jobs waiting in the pipeline", api.quotas().queued_jobs).into());
+    }
+    store.outbox.put(&mut transaction, &call(&api.inner.jobs_queue, &job.id)).await?;
     store.commit(transaction).await?;
-    Ok(created)
+    Ok(Inserted::As(Box::new(job.clone())))
 }

@@ -43,7 +43,9 @@ impl IntoResponse for Fault {
         }
         let code = self.error.code;
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(json!({ "message": self.error.message }))).into_response();
+        // The service wrote this one member of this one error with a capital.
+        let member = if code == ErrorCode::Serialization { "Message" } else { "message" };
+        let mut response = (status, Json(json!({ member: self.error.message }))).into_response();
         response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(code.as_str()));
         with_id(response, &request_id)
     }
@@ -74,18 +76,29 @@ pub fn accepted() -> Reply {
     reply(StatusCode::ACCEPTED, &json!({ "Success": "true" }))
 }
 
+/// What the service's framework said of a value of another kind than a text. The first text was seen in replies of
+/// this service, the others in those of services with the same framework.
+const WRONG_KINDS: [(&str, &str); 5] = [
+    ("invalid type: map", "Start of structure or map found where not expected."),
+    ("invalid type: sequence", "Start of list found where not expected."),
+    ("invalid type: integer", "NUMBER_VALUE can not be converted to a String"),
+    ("invalid type: floating point", "NUMBER_VALUE can not be converted to a String"),
+    ("invalid type: boolean", "BOOLEAN_VALUE can not be converted to a String"),
+];
+
 /// Reads a request's body, whatever content type it names.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // serde would read the members of a list in the order in which they are declared.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(ApiError::serialization("Start of list found where not expected."));
+    }
     serde_json::from_slice(body).map_err(|error| {
-        ApiError::serialization(match error.classify() {
-            serde_json::error::Category::Data if error.to_string().contains("invalid type: map") => {
-                "Start of structure or map found where not expected.".to_owned()
-            }
-            serde_json::error::Category::Data if error.to_string().contains("invalid type: sequence") => {
-                "Start of list found where not expected.".to_owned()
-            }
-            _ => format!("The request body is not the JSON that this operation takes: {error}."),
-        })
+        let text = error.to_string();
+        let known = WRONG_KINDS.iter().find(|(kind, _)| text.contains(kind)).filter(|_| error.is_data());
+        ApiError::serialization(known.map_or_else(
+            || format!("The request body is not the JSON that this operation takes: {text}."),
+            |(_, said)| (*said).to_owned(),
+        ))
     })
 }
 

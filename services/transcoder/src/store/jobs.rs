@@ -5,9 +5,7 @@ use elastic_transcoder::{Job, JobStatus};
 use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use super::{PAGE, Page, Slice, decode, encode, page};
-
-/// Jobs that one round of the sweep asks for again.
-const STALE: i64 = 100;
+use crate::gauge::Progress;
 
 /// What came of storing a new job.
 #[derive(Debug)]
@@ -48,6 +46,16 @@ pub async fn create_job(
     Ok(Created::Before(Box::new(decode(before.try_get("document")?)?)))
 }
 
+/// One job, and how far it is when it runs and that is known.
+pub async fn see_job(connection: &mut AnyConnection, id: &str) -> Result<Option<(Job, Option<Progress>)>, sqlx::Error> {
+    let query = sqlx::query("SELECT document, percent, speed FROM jobs WHERE id = $1").bind(id);
+    let Some(row) = query.fetch_optional(connection).await? else { return Ok(None) };
+    let percent: Option<i64> = row.try_get("percent")?;
+    let speed: Option<i64> = row.try_get("speed")?;
+    let progress = percent.zip(speed).map(|(percent, speed)| Progress::stored(percent, speed));
+    Ok(Some((decode(row.try_get("document")?)?, progress)))
+}
+
 /// One job.
 pub async fn find_job(connection: &mut AnyConnection, id: &str) -> Result<Option<Job>, sqlx::Error> {
     let row = sqlx::query("SELECT document FROM jobs WHERE id = $1").bind(id).fetch_optional(connection).await?;
@@ -57,7 +65,7 @@ pub async fn find_job(connection: &mut AnyConnection, id: &str) -> Result<Option
 /// Stores a changed job if it is still in the state that the change began from. False if it is not.
 pub async fn update_job(connection: &mut AnyConnection, job: &Job, from: JobStatus) -> Result<bool, sqlx::Error> {
     let updated =
-        sqlx::query("UPDATE jobs SET status = $1, document = $2, driven_at = $3 WHERE id = $4 AND status = $5")
+        sqlx::query("UPDATE jobs SET status = $1, document = $2, driven_at = $3, percent = NULL, speed = NULL WHERE id = $4 AND status = $5")
             .bind(job.status.as_str())
             .bind(encode(job)?)
             .bind(Timestamp::now().as_millis())
@@ -68,30 +76,26 @@ pub async fn update_job(connection: &mut AnyConnection, job: &Job, from: JobStat
     Ok(updated.rows_affected() == 1)
 }
 
-/// Notes that somebody works on the job.
-pub async fn touch(connection: &mut AnyConnection, id: &str, now: Timestamp) -> Result<(), sqlx::Error> {
-    let update = sqlx::query("UPDATE jobs SET driven_at = $1 WHERE id = $2").bind(now.as_millis()).bind(id);
-    update.execute(connection).await.map(|_| ())
+/// How many jobs of a pipeline wait, counted up to `most`.
+pub async fn count_waiting(connection: &mut AnyConnection, pipeline_id: &str, most: i64) -> Result<i64, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) FROM
+         (SELECT id FROM jobs WHERE pipeline_id = $1 AND status = 'Submitted' LIMIT $2) AS waiting",
+    )
+    .bind(pipeline_id)
+    .bind(most)
+    .fetch_one(connection)
+    .await?;
+    row.try_get(0)
 }
 
-/// Takes jobs in the given state that have stood still since `before`, for the caller to ask for them again.
-pub async fn take_stale(
-    connection: &mut AnyConnection,
-    now: Timestamp,
-    status: JobStatus,
-    before: Timestamp,
-) -> Result<Vec<String>, sqlx::Error> {
-    let rows = sqlx::query(
-        "UPDATE jobs SET driven_at = $1 WHERE driven_at < $2 AND id IN
-         (SELECT id FROM jobs WHERE status = $3 AND driven_at < $2 ORDER BY driven_at LIMIT $4)
-         RETURNING id",
-    )
-    .bind(now.as_millis())
-    .bind(before.as_millis())
-    .bind(status.as_str())
-    .bind(STALE)
-    .fetch_all(connection)
-    .await?;
+/// The oldest jobs of a pipeline that wait.
+pub async fn waiting(connection: &mut AnyConnection, pipeline_id: &str, most: i64) -> Result<Vec<String>, sqlx::Error> {
+    let rows = sqlx::query("SELECT id FROM jobs WHERE pipeline_id = $1 AND status = 'Submitted' ORDER BY id LIMIT $2")
+        .bind(pipeline_id)
+        .bind(most)
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 

@@ -1,7 +1,13 @@
 //! The service against a local cloud and both databases, through the AWS SDK.
 
 mod api;
+mod api_errors;
+mod api_lists;
+mod api_pipelines;
+mod api_presets;
+mod api_roles;
 mod failures;
 mod jobs;
 mod redelivery;
 mod support;
+mod turns;

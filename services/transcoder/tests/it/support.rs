@@ -11,7 +11,7 @@ use clap::Parser;
 use common::names::TRANSCODER_EVENTS;
 use elastic_transcoder::{Arns, Notification};
 use testing::{TestDatabase, World, eventually};
-use transcoder::{Api, Config, MIGRATIONS, SCHEMA, Store};
+use transcoder::{Api, ApiParts, Config, MIGRATIONS, Quotas, SCHEMA, Store};
 
 pub const KEY: (&str, &str) = ("AKTEST", "a-secret-of-this-test");
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/transcoder";
@@ -26,8 +26,8 @@ pub struct Service {
     pub store: Store,
     pub client: Client,
     pub url: String,
-    _database: TestDatabase,
-    _scratch: tempfile::TempDir,
+    database: TestDatabase,
+    scratch: tempfile::TempDir,
 }
 
 #[derive(Parser)]
@@ -46,21 +46,29 @@ pub async fn service(database: TestDatabase) -> Service {
 
 /// The API without anything that runs jobs: they stay Submitted.
 pub async fn api_only(database: TestDatabase) -> Service {
+    api_with(database, Quotas::default()).await
+}
+
+/// The same, with quotas of the test's own.
+pub async fn api_with(database: TestDatabase, quotas: Quotas) -> Service {
     let world = World::start().await;
     let scratch = tempfile::tempdir().unwrap();
-    let api = Api::new(
-        open(&database).await,
-        Arns::new("us-east-1", "000000000000"),
-        [KEY].into_iter().collect(),
-        world.names().full("transcoder-jobs"),
-    );
+    let api = Api::new(ApiParts {
+        store: open(&database).await,
+        arns: Arns::new("us-east-1", "000000000000"),
+        keys: [KEY].into_iter().collect(),
+        jobs_queue: world.names().full("transcoder-jobs"),
+        quotas,
+        s3: world.aws().s3.clone(),
+        sns: world.aws().sns.clone(),
+    });
     finish(world, database, scratch, transcoder::router(api)).await
 }
 
 async fn finish(world: World, database: TestDatabase, scratch: tempfile::TempDir, routes: axum::Router) -> Service {
     let url = world.serve(routes).await;
     let store = open(&database).await;
-    Service { client: client(&url, KEY), world, store, url, _database: database, _scratch: scratch }
+    Service { client: client(&url, KEY), world, store, url, database, scratch }
 }
 
 pub async fn open(database: &TestDatabase) -> Store {
@@ -122,6 +130,22 @@ impl Service {
         let path = directory.join(key.replace('/', "-"));
         std::fs::write(&path, reply.body.collect().await.unwrap().to_vec()).unwrap();
         (path, content_type)
+    }
+
+    /// Starts the service once more on the same tables and queue, as on another machine.
+    pub async fn another(&self) {
+        let config = config(&self.database, self.scratch.path());
+        // Its routes are not served: it only runs jobs.
+        drop(transcoder::start(config, self.world.platform()).await.unwrap());
+    }
+
+    /// How many files running jobs have in the scratch directory: their inputs and what is being made of them.
+    pub fn scratch_files(&self) -> usize {
+        // What goes while it is looked at is not there.
+        let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let processes = entries(self.scratch.path());
+        let jobs = processes.flat_map(|process| entries(&process).collect::<Vec<_>>());
+        jobs.map(|job| entries(&job).count()).sum()
     }
 
     pub async fn create_job(&self, pipeline: &str, key: &str, outputs: Vec<CreateJobOutput>) -> Job {
