@@ -27,6 +27,8 @@ pub enum FailureCode {
     Unhandled,
     /// 4008: the preset wants audio or video that the input has not.
     PresetMismatch,
+    /// 4014: a clip starts behind the end of the input.
+    ClipBehindEnd,
     /// 9999: a fault of the service.
     Internal,
 }
@@ -46,6 +48,7 @@ impl FailureCode {
             Self::InputTooLarge => 4002,
             Self::Unhandled => 4007,
             Self::PresetMismatch => 4008,
+            Self::ClipBehindEnd => 4014,
             Self::Internal => 9999,
         }
     }

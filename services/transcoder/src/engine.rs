@@ -10,8 +10,10 @@
 //! A short input is probed and encoded side by side; a long one is probed first and then encoded in segments, on all
 //! cores ([`split`]).
 
+mod clip;
 mod encode;
 mod measure;
+mod meter;
 mod plan;
 mod probe;
 mod process;
@@ -29,7 +31,11 @@ use anyhow::Context;
 use elastic_transcoder::{DetectedProperties, Failure, FailureCode};
 use futures::future::join_all;
 
+use crate::gauge::Gauge;
+
+pub use clip::Clip;
 pub use encode::EncodeInput;
+use meter::Meter;
 use probe::Media;
 
 pub use plan::{Encoding, demuxer};
@@ -60,6 +66,8 @@ pub struct Task {
     pub input: Object,
     /// The demuxer that the request insists on.
     pub demuxer: Option<&'static str>,
+    /// The part of the input that is taken, when it is not all of it.
+    pub clip: Option<Clip>,
     /// What to make.
     pub outputs: Vec<TaskOutput>,
 }
@@ -83,12 +91,14 @@ pub struct Report {
 }
 
 /// An output that is in its bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// Its length.
     pub duration_millis: i64,
     /// Its size.
     pub bytes: i64,
+    /// What the client should know of it.
+    pub warning: Option<String>,
 }
 
 /// Why a step did not succeed.
@@ -124,16 +134,16 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Runs a task to its end. An error means that another try may succeed.
-    pub async fn run(&self, task: &Task) -> anyhow::Result<Report> {
+    /// Runs a task to its end, and says how far a long one is. An error means that another try may succeed.
+    pub async fn run(&self, task: &Task, gauge: &Gauge) -> anyhow::Result<Report> {
         let directory = self.scratch.directory().context("cannot make a scratch directory")?;
-        let report = self.steps(task, directory.path()).await;
+        let report = self.steps(task, gauge, directory.path()).await;
         // Removing large files takes time that nobody has to wait for.
         tokio::task::spawn_blocking(move || drop(directory));
         report
     }
 
-    async fn steps(&self, task: &Task, directory: &Path) -> anyhow::Result<Report> {
+    async fn steps(&self, task: &Task, gauge: &Gauge, directory: &Path) -> anyhow::Result<Report> {
         let input = directory.join(encode::INPUT);
         let fetch = self.storage.fetch(&task.input, &input, self.runner.limits.input_bytes);
         let look = join_all(task.outputs.iter().map(|output| self.storage.free_for(&output.object, &task.job_id)));
@@ -148,17 +158,17 @@ impl Engine {
             results.push(settled(free)?);
         }
         let wanted: Vec<usize> = (0..results.len()).filter(|&index| results[index].is_ok()).collect();
-        let (probed, encoded) = self.probe_and_encode(task, &wanted, directory, size).await?;
-        let detected = probed.map(|media| media.detected);
-        let stores = wanted
-            .iter()
-            .zip(encoded)
-            .map(|(&index, made)| async move { (index, self.store(task, index, made, directory).await) });
+        let (probed, encoded) = self.probe_and_encode(task, gauge, &wanted, directory, size).await?;
+        let stores = wanted.iter().zip(encoded).map(|(&index, made)| {
+            let warning = probed.as_ref().and_then(|media| warning(task, index, media));
+            async move { (index, self.store(task, index, made, directory, warning).await) }
+        });
         let mut outcome: Vec<Result<Stored, Failure>> =
             results.into_iter().map(|free| free.and(Err(Failure::not_media()))).collect();
         for (index, stored) in join_all(stores).await {
             outcome[index] = settled(stored)?;
         }
+        let detected = probed.map(|media| media.detected);
         Ok(Report { detected, outcome: Ok(outcome) })
     }
 
@@ -166,6 +176,7 @@ impl Engine {
     async fn probe_and_encode(
         &self,
         task: &Task,
+        gauge: &Gauge,
         wanted: &[usize],
         directory: &Path,
         size: u64,
@@ -175,7 +186,7 @@ impl Engine {
         let (probed, encoded) = if size < LARGE {
             self.at_once(task, wanted, &input, size).await?
         } else {
-            self.in_turn(task, wanted, &input, size).await?
+            self.in_turn(task, gauge, wanted, &input, size).await?
         };
         Ok(match probed {
             Err(failure) => (None, all(failure)),
@@ -183,7 +194,10 @@ impl Engine {
                 let sentence = "The input has no audio, and the preset asks for audio.";
                 (Some(media), all(Failure::new(FailureCode::PresetMismatch, sentence)))
             }
-            Ok(media) => (Some(media), encoded),
+            Ok(media) => match taken(task, &media) {
+                Ok(()) => (Some(media), encoded),
+                Err(failure) => (Some(media), all(failure)),
+            },
         })
     }
 
@@ -196,7 +210,7 @@ impl Engine {
         size: u64,
     ) -> anyhow::Result<Encoded> {
         let mut probe = std::pin::pin!(probe::probe(&self.runner, task.demuxer, input.directory, size));
-        let mut encode = std::pin::pin!(encode::encode(&self.runner, input, task, wanted));
+        let mut encode = std::pin::pin!(encode::encode(&self.runner, input, task, wanted, None));
         Ok(tokio::select! {
             probed = &mut probe => match probed? {
                 Ok(media) if media.has_audio => (Ok(media), encode.await?),
@@ -211,21 +225,25 @@ impl Engine {
     async fn in_turn(
         &self,
         task: &Task,
+        gauge: &Gauge,
         wanted: &[usize],
         input: &EncodeInput<'_>,
         size: u64,
     ) -> anyhow::Result<Encoded> {
         let probed = probe::probe(&self.runner, task.demuxer, input.directory, size).await?;
-        let Some(media) = probed.as_ref().ok().filter(|media| media.has_audio) else { return Ok((probed, Vec::new())) };
+        let worth = |media: &&Media| media.has_audio && taken(task, media).is_ok();
+        let Some(media) = probed.as_ref().ok().filter(worth) else { return Ok((probed, Vec::new())) };
+        let millis = task.millis_of(media).and_then(|millis| u64::try_from(millis).ok());
+        let meter = millis.map(|millis| Meter::new(gauge, Duration::from_millis(millis)));
         if let Some(plan) = split::Plan::of(task, wanted, media, self.runner.encoders()) {
-            match settled(split::encode(&self.runner, input, task, &plan).await)? {
+            match settled(split::encode(&self.runner, input, task, &plan, meter.as_ref()).await)? {
                 Ok(()) => return Ok((probed, vec![Ok(()); wanted.len()])),
                 // Which output it was comes to light when all are tried in one piece.
                 Err(failure) if failure.code == FailureCode::Unhandled => {}
                 Err(failure) => return Ok((probed, vec![Err(failure); wanted.len()])),
             }
         }
-        let encoded = encode::encode(&self.runner, input, task, wanted).await?;
+        let encoded = encode::encode(&self.runner, input, task, wanted, meter.as_ref()).await?;
         Ok((probed, encoded))
     }
 
@@ -235,6 +253,7 @@ impl Engine {
         index: usize,
         made: Result<(), Failure>,
         directory: &Path,
+        warning: Option<String>,
     ) -> Result<Stored, StepError> {
         made.map_err(StepError::Failed)?;
         let output = &task.outputs[index];
@@ -246,8 +265,39 @@ impl Engine {
             return Err(StepError::Failed(Failure::not_media()));
         }
         self.storage.store(&path, bytes, &output.object, output.encoding.content_type, &task.job_id).await?;
-        Ok(Stored { duration_millis, bytes: i64::try_from(bytes)? })
+        Ok(Stored { duration_millis, bytes: i64::try_from(bytes)?, warning })
     }
+}
+
+impl Task {
+    /// How much of the input is taken, when its length is known.
+    fn millis_of(&self, media: &Media) -> Option<i64> {
+        let input = media.detected.duration_millis?;
+        Some(self.clip.map_or(input, |clip| clip.length(input)))
+    }
+}
+
+/// Whether there is anything where the clip begins.
+fn taken(task: &Task, media: &Media) -> Result<(), Failure> {
+    let clip = task.clip.zip(media.detected.duration_millis);
+    clip.map_or(Ok(()), |(clip, input)| clip.check(input))
+}
+
+/// What the client of an output should know, in the service's words.
+fn warning(task: &Task, index: usize, media: &Media) -> Option<String> {
+    let clip = task.clip.zip(media.detected.duration_millis).and_then(|(clip, input)| clip.warning(input));
+    let channels = media.sound.zip(task.outputs[index].encoding.channels).and_then(|(sound, wanted)| {
+        // Two from one, and one from two, are what everybody expects.
+        (sound.channels > 2 && wanted < sound.channels).then(|| {
+            format!(
+                "The input file for this job contains {} audio channels and the preset is configured for {wanted} \
+                 audio channels. Amazon Elastic Transcoder audio-channel mapping may not result in the desired audio.",
+                sound.channels
+            )
+        })
+    });
+    let all: Vec<String> = clip.map(str::to_owned).into_iter().chain(channels).collect();
+    (!all.is_empty()).then(|| all.join(" "))
 }
 
 /// Keeps failures that clients are told of, and lets the others end the run.

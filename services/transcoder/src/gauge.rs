@@ -25,7 +25,6 @@ pub fn gauge() -> (Gauge, Reading) {
 
 impl Gauge {
     /// The last thing said counts; saying costs next to nothing.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the engine to call as ffmpeg reports"))]
     pub fn set(&self, progress: Progress) {
         self.0.send_replace(Some(progress));
     }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::engine::{Encoding, Engine, Object, Report, Task, TaskOutput, demuxer};
+use crate::engine::{Clip, Encoding, Engine, Object, Report, Task, TaskOutput, demuxer};
 use crate::gauge::{Reading, gauge};
 use crate::message::{Message, request};
 use crate::store::{self, Lease, Store};
@@ -154,9 +154,9 @@ impl JobHandler {
             Ok(task) => task,
             Err(failure) => return self.finish(claim, &failed(failure)).await,
         };
-        let (_gauge, reading) = gauge();
+        let (gauge, reading) = gauge();
         let ran = tokio::select! {
-            ran = self.engine.run(&task) => ran,
+            ran = self.engine.run(&task, &gauge) => ran,
             // Dropping the engine's work kills its ffmpeg.
             () = self.keep(claim, &reading) => return self.stopped(job_id, &task).await,
         };
@@ -291,6 +291,7 @@ fn task(pipeline: &Pipeline, job: &Job, custom: &HashMap<String, Preset>) -> Res
         job_id: job.id.clone(),
         input: Object { bucket: pipeline.input_bucket.clone(), key: input.key.unwrap_or_default() },
         demuxer: input.container.as_deref().and_then(demuxer),
+        clip: input.time_span.as_ref().and_then(Clip::of),
         outputs: job.outputs.iter().map(output).collect::<Result<_, _>>()?,
     })
 }

@@ -54,6 +54,7 @@ fn finish_output(output: &mut JobOutput, result: &Result<Stored, Failure>, refer
             output.status = JobStatus::Complete;
             output.set_duration(stored.duration_millis);
             output.file_size = Some(stored.bytes);
+            output.status_detail.clone_from(&stored.warning);
         }
         Err(failure) => {
             output.status = JobStatus::Error;

@@ -29,11 +29,9 @@ pub fn output_config(name: &str, config: Option<&PipelineOutputConfig>) -> Resul
 }
 
 fn input(input: &JobInput) -> Result<(), ApiError> {
-    for (name, given) in [
-        ("Input:Encryption", input.encryption.is_some()),
-        ("Input:TimeSpan", input.time_span.is_some()),
-        ("Input:InputCaptions", input.input_captions.is_some()),
-    ] {
+    for (name, given) in
+        [("Input:Encryption", input.encryption.is_some()), ("Input:InputCaptions", input.input_captions.is_some())]
+    {
         if given {
             return refuse(name);
         }
@@ -99,7 +97,7 @@ mod tests {
             let message = refused(|job| job["Outputs"][0][name] = value);
             assert_eq!(message, Some(format!("Output:{name} is not supported by this server yet.")));
         }
-        for name in ["Encryption", "TimeSpan", "InputCaptions"] {
+        for name in ["Encryption", "InputCaptions"] {
             let message = refused(|job| job["Input"][name] = json!({}));
             assert_eq!(message, Some(format!("Input:{name} is not supported by this server yet.")));
         }

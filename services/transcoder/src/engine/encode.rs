@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::anyhow;
 use elastic_transcoder::{Failure, FailureCode};
 
+use super::meter::Meter;
 use super::process::{self, Ended};
-use super::{Limits, Runner, StepError, Task, settled};
+use super::{Clip, Limits, Runner, StepError, Task, settled};
 
 /// What every ffmpeg begins with: no questions, nothing said but complaints, files written over.
 pub const QUIET: [&str; 6] = ["-nostdin", "-nostats", "-y", "-hide_banner", "-loglevel", "warning"];
@@ -50,6 +51,7 @@ pub fn arguments(input: &EncodeInput<'_>, task: &Task, wanted: &[usize]) -> Vec<
     arguments.extend(input_arguments(input.demuxer));
     for &index in wanted {
         arguments.extend(["-map", "0:a:0", "-map_chapters", "-1"].map(String::from));
+        arguments.extend(task.clip.iter().flat_map(Clip::arguments));
         arguments.extend(task.outputs[index].encoding.arguments());
         arguments.push(format!("file:{}", output_name(index)));
     }
@@ -64,16 +66,17 @@ pub async fn encode(
     input: &EncodeInput<'_>,
     task: &Task,
     wanted: &[usize],
+    meter: Option<&Meter<'_>>,
 ) -> anyhow::Result<Vec<Result<(), Failure>>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let together = settled(command(runner, input, task, wanted).await)?;
+    let together = settled(command(runner, input, task, wanted, meter).await)?;
     match together {
         Err(failure) if wanted.len() > 1 && failure.code == FailureCode::Unhandled => {
             let mut results = Vec::with_capacity(wanted.len());
             for index in wanted {
-                results.push(settled(command(runner, input, task, std::slice::from_ref(index)).await)?);
+                results.push(settled(command(runner, input, task, std::slice::from_ref(index), meter).await)?);
             }
             Ok(results)
         }
@@ -81,10 +84,22 @@ pub async fn encode(
     }
 }
 
-async fn command(runner: &Runner, input: &EncodeInput<'_>, task: &Task, wanted: &[usize]) -> Result<(), StepError> {
+async fn command(
+    runner: &Runner,
+    input: &EncodeInput<'_>,
+    task: &Task,
+    wanted: &[usize],
+    meter: Option<&Meter<'_>>,
+) -> Result<(), StepError> {
     let _place = runner.place().await;
-    let arguments = arguments(input, task, wanted);
-    let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, input.directory).await?;
+    let mut arguments = arguments(input, task, wanted);
+    let Some(meter) = meter else {
+        let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, input.directory).await?;
+        return succeeded(ended, task, &runner.limits);
+    };
+    arguments.extend(["-progress", "pipe:1"].map(String::from));
+    let follow = async |report| Ok(meter.follow(report).await?);
+    let (ended, ()) = process::feed(runner, &runner.tools.ffmpeg, &arguments, input.directory, follow).await?;
     succeeded(ended, task, &runner.limits)
 }
 

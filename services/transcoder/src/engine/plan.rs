@@ -147,6 +147,19 @@ fn container(name: &str) -> Option<Container> {
             measure: Measure::Frames,
             codecs: &["AAC", "mp3"],
         },
+        "mp2" => Container {
+            arguments: &["-f", "mp2"],
+            content_type: "audio/mpeg",
+            measure: Measure::Probe,
+            codecs: &["mp2"],
+        },
+        // Fragments of two seconds, for players that are given a file in pieces.
+        "fmp4" => Container {
+            arguments: &["-movflags", "+empty_moov+default_base_moof", "-frag_duration", "2000000", "-f", "mp4"],
+            content_type: "audio/mp4",
+            measure: Measure::Probe,
+            codecs: &["AAC"],
+        },
         "ogg" | "oga" => Container {
             arguments: &["-f", "ogg"],
             content_type: "audio/ogg",
@@ -173,6 +186,7 @@ fn codec_arguments(codec: &str, audio: &AudioParameters) -> Result<Vec<String>, 
         }
         ("AAC", _) => &["-c:a", "aac", "-profile:a", "aac_low"],
         ("mp3", _) => &["-c:a", "libmp3lame"],
+        ("mp2", _) => &["-c:a", "mp2"],
         ("vorbis", _) => &["-c:a", "libvorbis"],
         _ => return Err(format!("Audio.CodecOptions for {codec}")),
     };
@@ -234,8 +248,10 @@ mod tests {
     fn what_cannot_be_done_is_named() {
         let refused = |number| encoding(number).unwrap_err().to_string();
         assert_eq!(refused("000010"), "preset 1351620000001-000010: Video is not supported yet");
-        assert_eq!(refused("500060"), "preset 1351620000001-500060: Container fmp4 is not supported yet");
         let mut preset = presets::get("1351620000001-100110").unwrap().clone();
+        preset.container = "flv".into();
+        assert!(Encoding::of(&preset).unwrap_err().0.contains("Container flv"));
+        preset.container = "mp4".into();
         preset.audio.as_mut().unwrap().codec_options.as_mut().unwrap().profile = Some("HE-AAC".into());
         assert!(Encoding::of(&preset).unwrap_err().0.contains("Audio.CodecOptions.Profile HE-AAC"));
     }

@@ -19,15 +19,18 @@ mod seam;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use elastic_transcoder::{Failure, FailureCode};
+use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::encode::{self, EncodeInput, output_name};
+use super::meter::Meter;
 use super::plan::{Encoding, Sound};
 use super::probe::Media;
-use super::{Runner, StepError, Task, process};
+use super::{Clip, Runner, StepError, Task, process};
 use cut::{FRAME, Grid, Segment};
 
 /// Longer segments are not made, in seconds: the samples of some lie on disk.
@@ -54,7 +57,7 @@ pub struct Plan {
 impl Plan {
     /// `None` when one ffmpeg for all is as good: a short input, one core, no coder whose frames can be joined.
     pub fn of(task: &Task, wanted: &[usize], media: &Media, encoders: usize) -> Option<Self> {
-        let seconds = u64::try_from(media.detected.duration_millis?).ok()? / 1000;
+        let seconds = u64::try_from(task.millis_of(media)?).ok()? / 1000;
         if encoders < 2 {
             return None;
         }
@@ -73,6 +76,13 @@ impl Plan {
         let sample_bytes = size_of::<f32>() as u64 * u64::from(sound.channels);
         let grid = Grid { sample_bytes, frames: frames(segment), before: frames(overlap) };
         Some(Self { sound, grid, joined, whole })
+    }
+}
+
+impl Plan {
+    /// How long so many frames last.
+    fn length(&self, frames: u64) -> Duration {
+        Duration::from_secs_f64((frames * FRAME) as f64 / f64::from(self.sound.rate))
     }
 }
 
@@ -98,14 +108,25 @@ fn aac_knows(rate: u32) -> bool {
 
 /// Makes the outputs of the plan. A failure says nothing yet about each single output: the caller tries them in one
 /// piece.
-pub async fn encode(runner: &Runner, input: &EncodeInput<'_>, task: &Task, plan: &Plan) -> Result<(), StepError> {
+pub async fn encode(
+    runner: &Runner,
+    input: &EncodeInput<'_>,
+    task: &Task,
+    plan: &Plan,
+    meter: Option<&Meter<'_>>,
+) -> Result<(), StepError> {
     let slots = Arc::new(Semaphore::new(runner.encoders() + 2));
-    let (ready, mut segments) = mpsc::channel(1);
-    let decode = decode(runner, input, task, plan, slots.clone(), ready);
+    let (sender, mut segments) = mpsc::channel(1);
+    let decode = decode(runner, input, task, plan, slots.clone(), sender);
     let encode = stream::poll_fn(|context| segments.poll_recv(context))
         .map(|segment| tried(runner, input, task, plan, segment))
         .buffer_unordered(runner.encoders() + 2)
-        .try_fold(0, |count, ()| async move { Ok(count + 1) });
+        .try_fold(0, |count, ()| {
+            if let Some(meter) = meter {
+                meter.at(plan.length((count + 1) * plan.grid.frames));
+            }
+            ready(Ok(count + 1))
+        });
     let (samples, count) = tokio::try_join!(decode, encode)?;
     if count == 0 {
         return Err(StepError::Failed(Failure::not_media()));
@@ -129,6 +150,7 @@ async fn decode(
 ) -> Result<u64, StepError> {
     let mut arguments = encode::arguments(input, task, &plan.whole);
     arguments.extend(["-map", "0:a:0"].map(String::from));
+    arguments.extend(task.clip.iter().flat_map(Clip::arguments));
     arguments.extend(plan.sound.arguments());
     arguments.extend(["-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"].map(String::from));
     let cut = async |stdout| cut::cut(stdout, plan.grid, input.directory, slots, ready).await;

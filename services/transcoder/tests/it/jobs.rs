@@ -1,5 +1,6 @@
 //! Jobs that succeed.
 
+use aws_sdk_elastictranscoder::types::{JobInput, TimeSpan};
 use elastic_transcoder::notification::State;
 use testing::{databases, media};
 
@@ -60,19 +61,26 @@ async fn a_song_becomes_wav_flac_and_mp4() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_audio_preset_that_is_taken_makes_its_file() {
+async fn every_audio_preset_makes_its_file() {
     let service = service(testing::TestDatabase::sqlite()).await;
     let directory = tempfile::tempdir().unwrap();
     service.put_file("media/a", &media::wav(directory.path(), 1.0)).await;
     let pipeline = service.pipeline().await;
     let presets = [
+        ("100110", "aac", 2),
         ("100120", "aac", 2),
+        ("100130", "aac", 2),
         ("100141", "aac", 1),
         ("200060", "aac", 2),
         ("200071", "aac", 1),
         ("300010", "mp3", 2),
+        ("300020", "mp3", 2),
+        ("300030", "mp3", 2),
         ("300040", "mp3", 2),
+        ("300110", "flac", 2),
         ("300200", "pcm_u8", 2),
+        ("300300", "pcm_s16le", 2),
+        ("500060", "aac", 2),
     ];
     let outputs = presets.map(|(number, ..)| output(number, &format!("1351620000001-{number}")));
     let job = service.create_job(&pipeline, "media/a", outputs.into()).await;
@@ -102,4 +110,60 @@ async fn a_large_output_goes_in_parts() {
     assert_eq!(path.metadata().unwrap().len() as i64, job.output().unwrap().file_size().unwrap());
     assert_eq!(content_type, "audio/wav");
     assert_eq!(media::probe(&path)["format"]["duration"], "200.000000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clip_is_cut_out_to_the_sample() {
+    let service = service(testing::TestDatabase::sqlite()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let original = media::wav(directory.path(), 3.0);
+    service.put_file("media/a", &original).await;
+    let pipeline = service.pipeline().await;
+    let ended = async |start: &str, duration: Option<&str>, name: &str| {
+        let span = TimeSpan::builder().start_time(start).set_duration(duration.map(str::to_owned)).build();
+        let input = JobInput::builder().key("media/a").time_span(span).build();
+        let create = service.client.create_job().pipeline_id(&pipeline).input(input);
+        let created = create.outputs(output(name, WAV)).output_key_prefix("transcoded/").send().await.unwrap();
+        service.ended(created.job.unwrap().id().unwrap()).await
+    };
+
+    let job = ended("00:00:01.250", Some("0.5"), "middle").await;
+    let made = &job.outputs()[0];
+    assert_eq!((made.status(), made.duration_millis(), made.status_detail()), (Some("Complete"), Some(500), None));
+    let (path, _) = service.get("transcoded/middle", directory.path()).await;
+    let samples = |path: &std::path::Path, at: usize, bytes: usize| {
+        let file = std::fs::read(path).unwrap();
+        let data = file.windows(4).position(|word| word == b"data").unwrap() + 8;
+        file[data + at..data + at + bytes].to_vec()
+    };
+    // Two bytes for each of two channels.
+    let (at, length) = (44_100 * 4 * 5 / 4, 44_100 * 4 / 2);
+    assert_eq!(samples(&path, 0, length), samples(&original, at, length));
+
+    let job = ended("2.5", Some("5"), "end").await;
+    let made = &job.outputs()[0];
+    assert_eq!((made.status(), made.duration_millis()), (Some("Complete"), Some(500)));
+    assert!(made.status_detail().unwrap().starts_with("The starting time plus the duration of a clip exceeded"));
+
+    let job = ended("3", None, "behind").await;
+    assert_eq!(job.status(), Some("Error"));
+    assert!(job.outputs()[0].status_detail().unwrap().starts_with("4014 "), "{job:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_input_is_encoded_in_segments_to_the_same_length() {
+    let service = service(testing::TestDatabase::sqlite()).await;
+    let directory = tempfile::tempdir().unwrap();
+    service.put_file("media/a", &media::flac(directory.path(), 70.0)).await;
+    let pipeline = service.pipeline().await;
+    let outputs = vec![output("a.mp4", MP4), output("a.wav", WAV), output("a.ts", "1351620000001-200060")];
+    let job = service.create_job(&pipeline, "media/a", outputs).await;
+    let job = service.ended(job.id().unwrap()).await;
+    assert_eq!(job.status(), Some("Complete"), "{job:?}");
+    for (output, most) in job.outputs().iter().zip([70_000, 70_000, 70_060]) {
+        let millis = output.duration_millis().unwrap();
+        assert!((70_000..=most).contains(&millis), "{:?}: {millis}", output.key());
+    }
+    let (path, _) = service.get("transcoded/a.mp4", directory.path()).await;
+    assert_eq!(media::probe(&path)["streams"][0]["codec_name"], "aac");
 }

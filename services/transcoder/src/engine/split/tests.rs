@@ -1,6 +1,5 @@
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use elastic_transcoder::presets;
 
@@ -58,13 +57,13 @@ impl Bench {
         let sound = Sound { rate: RATE, channels: 2 };
         let plan = Plan { sound, grid, joined, whole };
         let input = EncodeInput { demuxer: None, directory: self.path() };
-        encode(&self.runner, &input, &task, &plan).await
+        encode(&self.runner, &input, &task, &plan, None).await
     }
 
     /// Encodes in one piece.
     async fn single(&self, preset: &str) {
         let input = EncodeInput { demuxer: None, directory: self.path() };
-        let results = encode::encode(&self.runner, &input, &task(&[preset]), &[0]).await.unwrap();
+        let results = encode::encode(&self.runner, &input, &task(&[preset]), &[0], None).await.unwrap();
         assert_eq!(results, [Ok(())]);
     }
 
@@ -88,7 +87,7 @@ fn task(presets: &[&str]) -> Task {
     let output =
         |id: &&str| TaskOutput { object: object.clone(), encoding: Encoding::of(presets::get(id).unwrap()).unwrap() };
     let outputs = presets.iter().map(output).collect();
-    Task { job_id: "test".into(), input: object.clone(), demuxer: None, outputs }
+    Task { job_id: "test".into(), input: object.clone(), demuxer: None, clip: None, outputs }
 }
 
 /// The energy of what differs, in decibels of some unit.
