@@ -142,10 +142,10 @@ pub(crate) fn attributes_md5(attributes: &Attributes) -> Option<String> {
     let mut hash = Md5::new();
     let mut part = |bytes: &[u8], kind: Option<u8>| {
         if let Some(kind) = kind {
-            hash.update(&[kind]);
+            hash.update([kind]);
         }
         // A message is at most 1 MiB.
-        hash.update(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+        hash.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
         hash.update(bytes);
     };
     for (name, attribute) in attributes {

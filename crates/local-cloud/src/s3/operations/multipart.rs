@@ -159,7 +159,7 @@ fn assemble(upload: Upload, parts: &[Part]) -> Object {
     let mut md5 = Md5::new();
     for part in parts {
         // Part tags are ours: the hex of an MD5.
-        md5.update(&hex::decode(&part.etag).unwrap_or_default());
+        md5.update(hex::decode(&part.etag).unwrap_or_default());
     }
     Object {
         size: parts.iter().map(|part| part.size).sum(),
