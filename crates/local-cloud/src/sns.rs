@@ -49,7 +49,7 @@ use crate::{
     Context,
     admission::admit,
     body::{self, Unreadable},
-    sqs::{self, Sqs},
+    sqs::Sqs,
 };
 use error::kind;
 use form::Form;
@@ -121,16 +121,8 @@ CREATE INDEX IF NOT EXISTS sns_deliveries_publication ON sns_deliveries (publica
 CREATE INDEX IF NOT EXISTS sns_deliveries_subscription ON sns_deliveries (subscription);
 ";
 
-/// What adds to the store, and is refused when the disk is full.
-const GROWING: [&str; 7] = [
-    "CreateTopic",
-    "Publish",
-    "PublishBatch",
-    "SetSubscriptionAttributes",
-    "SetTopicAttributes",
-    "Subscribe",
-    "TagResource",
-];
+/// What fills the store, and is refused when the disk is full.
+const GROWING: [&str; 2] = ["Publish", "PublishBatch"];
 /// The most bytes of an unsigned body that are looked at.
 const MOST_UNSIGNED: usize = 8 * 1024;
 
@@ -203,9 +195,8 @@ impl Sns {
     }
 
     async fn perform(&self, action: &str, form: &Form, caller: Caller) -> Result<Answer, Error> {
-        if GROWING.contains(&action) {
-            self.context().store.space().check().map_err(sqs::Error::from)?;
-        }
+        let grows = GROWING.contains(&action);
+        let _room = grows.then(|| self.context().store.space().admit(form.size())).transpose()?;
         match action {
             "CreateTopic" => self.create_topic(form).await,
             "ListTopics" => self.list_topics(form).await,

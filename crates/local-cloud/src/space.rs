@@ -7,7 +7,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -33,6 +33,19 @@ pub(crate) struct Space {
     disk: Mutex<Disk>,
 }
 
+/// Bytes that were let in; they count until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Room {
+    space: Arc<Space>,
+    bytes: u64,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.space.lock().coming -= self.bytes;
+    }
+}
+
 #[derive(Debug)]
 struct Disk {
     free: u64,
@@ -40,6 +53,8 @@ struct Disk {
     tended: Instant,
     /// Bytes inside of the database that its next rows take before it grows.
     reusable: u64,
+    /// Bytes that were let in and are not written yet, or just were.
+    coming: u64,
     is_reserved: bool,
     /// When the reserve may be made next.
     retry: Instant,
@@ -51,17 +66,26 @@ impl Space {
     pub(crate) fn open(dir: &Path, floor: u64) -> io::Result<Self> {
         let now = Instant::now();
         let is_reserved = reserve_file(dir).exists();
-        let disk = Disk { free: free(dir)?, looked: now, tended: now, reusable: 0, is_reserved, retry: now };
+        let disk = Disk { free: free(dir)?, looked: now, tended: now, reusable: 0, coming: 0, is_reserved, retry: now };
         let this = Self { dir: dir.to_owned(), floor, disk: Mutex::new(disk) };
         this.keep_reserve(&mut this.lock());
         Ok(this)
     }
 
-    /// Whether rows may be added.
-    pub(crate) fn check(&self) -> Result<(), DiskFull> {
+    /// Lets so many bytes be added in rows, while what is given back lives.
+    pub(crate) fn admit(self: &Arc<Self>, bytes: usize) -> Result<Room, DiskFull> {
+        let bytes = bytes as u64;
         let mut disk = self.lock();
         self.look(&mut disk);
-        if disk.free.saturating_add(disk.reusable) < self.floor { Err(DiskFull) } else { Ok(()) }
+        // They are written to the log, and from there to the database; many may come in one transaction.
+        let coming = disk.coming.saturating_add(bytes).saturating_mul(2);
+        let free = disk.free.saturating_sub(coming);
+        // Pages inside of the database are reached through the log, so that some of the disk must be free too.
+        if free.saturating_add(disk.reusable) < self.floor || free < self.floor / 2 {
+            return Err(DiskFull);
+        }
+        disk.coming += bytes;
+        Ok(Room { space: self.clone(), bytes })
     }
 
     /// Whether so many bytes may be added in files.
@@ -71,11 +95,16 @@ impl Space {
         if disk.free < self.floor.saturating_add(bytes) { Err(DiskFull) } else { Ok(()) }
     }
 
-    /// To be called before each transaction. Now and then asks how many bytes of the database are free.
+    /// To be called before each transaction: what is held back is there for it.
+    pub(crate) fn prepare(&self) {
+        self.look(&mut self.lock());
+    }
+
+    /// To be called after each transaction. Now and then, and each time while there is little room, asks how many
+    /// bytes of the database are free.
     pub(crate) fn tend(&self, reusable: impl FnOnce() -> u64) {
         let mut disk = self.lock();
-        self.look(&mut disk);
-        if disk.tended.elapsed() >= FRESH {
+        if disk.tended.elapsed() >= FRESH || disk.free < self.floor {
             disk.tended = Instant::now();
             disk.reusable = reusable();
         }
@@ -83,10 +112,12 @@ impl Space {
 
     /// Lets the reserve go when it is needed, and holds it back again later.
     fn keep_reserve(&self, disk: &mut Disk) {
-        // Less than the floor: what it gives back is for those who free more, and not for growth.
-        let reserve = RESERVE.min(self.floor / 2);
+        let reserve = if self.floor > 0 { RESERVE } else { 0 };
         let file = reserve_file(&self.dir);
-        if disk.is_reserved && disk.free < reserve / 2 {
+        if disk.is_reserved && reserve == 0 {
+            // An earlier start wanted one.
+            disk.is_reserved = fs::remove_file(&file).is_err();
+        } else if disk.is_reserved && disk.free < reserve / 2 {
             tracing::warn!("the disk is full; what was held back for deleting is let go");
             disk.is_reserved = fs::remove_file(&file).is_err();
         } else if !disk.is_reserved

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, ffi};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::space::Space;
@@ -27,6 +27,8 @@ const READERS: usize = 8;
 /// Pages in the log after which it is copied into the database: 16 MiB. Most of what a queue writes is
 /// overwritten by then, and needs no copy.
 const CHECKPOINT: u32 = 4000;
+/// Bytes that the log keeps between two checkpoints: what [`CHECKPOINT`] pages take.
+const LONGEST_LOG: i64 = 16 * 1024 * 1024;
 /// How long SQLite waits for a lock that another process (a backup, a shell) holds.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -57,7 +59,34 @@ type AfterCommit = Box<dyn FnOnce() + Send>;
 /// Runs inside the transaction, or not at all when none could be begun; gives back what to do once
 /// its fate is known.
 type Write = Box<dyn FnOnce(Option<&Connection>) -> Finish + Send>;
-type Finish = Box<dyn FnOnce(Result<(), String>) + Send>;
+type Finish = Box<dyn FnOnce(Result<(), NotCommitted>) + Send>;
+
+/// Why a transaction does not count.
+#[derive(Clone, Debug)]
+enum NotCommitted {
+    /// Nothing of it is on disk.
+    Undone(String),
+    /// All of it may be on disk: it was written and could not be synced. If the process ends before the next
+    /// commit, the next start may find it whole.
+    Unknown(String),
+}
+
+impl NotCommitted {
+    fn of(error: &StoreError) -> Self {
+        // What could not be written whole is not taken for a commit: that is written last (SQLite, "WAL file format").
+        let is_unwritten = matches!(error, StoreError::Sqlite(rusqlite::Error::SqliteFailure(cause, _))
+            if cause.code == ErrorCode::DiskFull
+                || cause.code == ErrorCode::DatabaseBusy
+                || cause.extended_code == ffi::SQLITE_IOERR_WRITE);
+        if is_unwritten { Self::Undone(error.to_string()) } else { Self::Unknown(error.to_string()) }
+    }
+
+    fn into_cause(self) -> String {
+        match self {
+            Self::Undone(cause) | Self::Unknown(cause) => cause,
+        }
+    }
+}
 
 impl Transaction<'_> {
     /// Runs `action` after the commit, even when the client that asked has gone away.
@@ -104,9 +133,13 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", "ON")?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
+        // Otherwise the log stays as long as it ever was, and counts as used.
+        connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
         prepare_once(&connection, 128)?;
         columns::add_missing(&connection, schema)?;
         connection.execute_batch(schema)?;
+        // What a full disk, or a backup that took long, has left. Where there is no room for it, it waits.
+        let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         let (writes, waiting) = mpsc::channel(WAITING);
         let space = Arc::new(space);
         let tended = space.clone();
@@ -241,12 +274,21 @@ where
     let after_commit = transaction.after_commit;
     Box::new(move |committed| {
         let result = match (result, committed) {
-            (Ok(_), Err(cause)) => Err(StoreError::Commit(cause).into()),
-            (result, _) => result,
+            (Ok(_), Err(cause)) => {
+                if let NotCommitted::Unknown(_) = cause {
+                    // Dropping it would remove files that the next start may find named; that start sweeps them if
+                    // it does not.
+                    std::mem::forget(after_commit);
+                }
+                Err(StoreError::Commit(cause.into_cause()).into())
+            }
+            (result, _) => {
+                if result.is_ok() {
+                    after_commit.into_iter().for_each(|action| action());
+                }
+                result
+            }
         };
-        if result.is_ok() {
-            after_commit.into_iter().for_each(|action| action());
-        }
         // The client may have gone away; its write stands all the same.
         let _ = answer.send(result);
     })
@@ -265,19 +307,21 @@ where
     E: From<StoreError> + Send + 'static,
 {
     Box::new(move |begun| {
-        let _ = answer.send(Err(begun.err().map_or(StoreError::Closed, StoreError::Commit).into()));
+        let _ = answer
+            .send(Err(begun.err().map_or(StoreError::Closed, |cause| StoreError::Commit(cause.into_cause())).into()));
     })
 }
 
 fn write_loop(connection: &Connection, space: &Space, mut waiting: mpsc::Receiver<Write>) {
     while let Some(first) = waiting.blocking_recv() {
-        space.tend(|| free_bytes(connection).unwrap_or_default());
+        space.prepare();
         // Whoever is ready to run on this core hands its write in first, and shares the commit.
         thread::yield_now();
         let (finish, committed) = match execute(connection, "BEGIN IMMEDIATE") {
             Ok(()) => one_commit(connection, first, &mut waiting),
-            Err(error) => (vec![first(None)], Err(error.to_string())),
+            Err(error) => (vec![first(None)], Err(NotCommitted::Undone(error.to_string()))),
         };
+        space.tend(|| free_bytes(connection).unwrap_or_default());
         for finish in finish {
             // A panic in what follows one commit must not end the thread that all others need.
             let _ = catch_unwind(AssertUnwindSafe(|| finish(committed.clone())));
@@ -303,7 +347,7 @@ fn one_commit(
     connection: &Connection,
     first: Write,
     waiting: &mut mpsc::Receiver<Write>,
-) -> (Vec<Finish>, Result<(), String>) {
+) -> (Vec<Finish>, Result<(), NotCommitted>) {
     let mut finish = vec![first(Some(connection))];
     // SQLite ends a transaction by itself on errors such as a full disk. Going on would then commit
     // each write alone and tell its client that it failed.
@@ -314,11 +358,11 @@ fn one_commit(
         finish.push(next(Some(connection)));
     }
     if connection.is_autocommit() {
-        return (finish, Err("the transaction was rolled back".to_owned()));
+        return (finish, Err(NotCommitted::Undone("the transaction was rolled back".to_owned())));
     }
     let committed = execute(connection, "COMMIT").map_err(|error| {
         let _ = connection.execute_batch("ROLLBACK");
-        error.to_string()
+        NotCommitted::of(&error)
     });
     (finish, committed)
 }

@@ -35,6 +35,10 @@ impl From<rusqlite::Error> for Fault {
 
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
+        // Out of inodes, or of a user's quota, is full too.
+        if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            return Self::Full(DiskFull);
+        }
         Self::Io(error)
     }
 }

@@ -1,6 +1,6 @@
 //! Errors of the SNS API reference.
 
-use crate::{body::Unreadable, sqs, store::StoreError};
+use crate::{body::Unreadable, space::DiskFull, sqs, store::StoreError};
 
 /// An error code with its HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,9 @@ pub(crate) enum Error {
     /// The request is not signed by anyone we know.
     #[error(transparent)]
     Signature(#[from] sigv4::Error),
+    /// It would grow on a full disk.
+    #[error(transparent)]
+    Full(#[from] DiskFull),
     /// The store failed; the client sees no cause.
     #[error(transparent)]
     Store(#[from] StoreError),

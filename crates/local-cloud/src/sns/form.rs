@@ -18,6 +18,11 @@ impl Form {
         Self(query.into_owned().chain(form_urlencoded::parse(body).into_owned()).collect())
     }
 
+    /// Bytes of all names and values.
+    pub(super) fn size(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

@@ -71,6 +71,8 @@ fn failure(error: &Error, id: &str) -> (StatusCode, String) {
     let (fault, code, status, message) = match error {
         Error::Client { kind, message } => ("Sender", kind.code, kind.status, message.clone()),
         Error::Signature(error) => ("Sender", error.code(), error.status(), error.to_string()),
+        // Of the errors that all actions have (SNS API reference, "Common Error Types").
+        Error::Full(full) => ("Receiver", "ServiceUnavailable", 503, full.to_string()),
         _ => {
             tracing::error!(error = error as &dyn std::error::Error, "SNS could not do what was asked");
             ("Receiver", "InternalError", 500, "The request could not be done; try again.".to_owned())

@@ -120,3 +120,63 @@ async fn a_write_survives_its_caller() {
     insert(&store, 2).await.unwrap();
     assert_eq!(all(&store).await, [1, 2]);
 }
+
+#[test]
+fn what_may_be_on_disk_is_not_taken_away() {
+    struct File(Arc<AtomicU32>);
+    impl Drop for File {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let connection = Connection::open_in_memory().unwrap();
+    let removed = Arc::new(AtomicU32::new(0));
+    let end = |committed: Result<(), NotCommitted>| {
+        let (answer, mut answered) = oneshot::channel();
+        let file = File(removed.clone());
+        let work = move |t: &mut Transaction<'_>| -> Result<(), StoreError> {
+            // As new content is kept once the row is there that names it.
+            t.after_commit(move || std::mem::forget(file));
+            Ok(())
+        };
+        run(&connection, work, answer)(committed);
+        answered.try_recv().unwrap().is_ok()
+    };
+    assert!(end(Ok(())));
+    assert!(!end(Err(NotCommitted::Unknown("fsync failed".into()))));
+    assert_eq!(removed.load(Ordering::SeqCst), 0);
+    assert!(!end(Err(NotCommitted::Undone("disk full".into()))));
+    assert_eq!(removed.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn only_a_commit_that_was_not_written_is_surely_none() {
+    let of = |code| {
+        let cause = ffi::Error::new(code);
+        NotCommitted::of(&StoreError::Sqlite(rusqlite::Error::SqliteFailure(cause, None)))
+    };
+    for code in [ffi::SQLITE_FULL, ffi::SQLITE_BUSY, ffi::SQLITE_IOERR_WRITE] {
+        assert!(matches!(of(code), NotCommitted::Undone(_)), "{code}");
+    }
+    assert!(matches!(of(ffi::SQLITE_IOERR_FSYNC), NotCommitted::Unknown(_)));
+}
+
+#[tokio::test]
+async fn the_log_does_not_stay_as_long_as_it_was() {
+    let (store, dir) = store();
+    let reader = Connection::open(dir.path().join("db")).unwrap();
+    // Whoever reads keeps the log from beginning anew.
+    reader.execute_batch("BEGIN; SELECT * FROM t").unwrap();
+    let big = |t: &mut Transaction<'_>| -> Result<(), StoreError> {
+        t.execute_batch("CREATE TABLE big (b BLOB)")?;
+        Ok(t.execute("INSERT INTO big VALUES (randomblob(40000000))", []).map(drop)?)
+    };
+    store.write(big).await.unwrap();
+    let length = || dir.path().join("db-wal").metadata().unwrap().len();
+    assert!(length() > 30_000_000, "{}", length());
+    reader.execute_batch("ROLLBACK").unwrap();
+    for n in 0..3 {
+        insert(&store, n).await.unwrap();
+    }
+    assert!(length() <= LONGEST_LOG as u64, "{}", length());
+}

@@ -19,7 +19,6 @@ pub(super) async fn create_bucket(
     on: &Operations,
     request: S3Request<CreateBucketInput>,
 ) -> Result<S3Response<CreateBucketOutput>, Fault> {
-    on.context.store.space().check()?;
     let name = request.input.bucket;
     let region = on.context.region.clone();
     let asked = request.input.create_bucket_configuration.and_then(|configuration| configuration.location_constraint);

@@ -67,7 +67,7 @@ pub(super) async fn copy_object(
         )
         .into());
     }
-    on.context.store.space().check()?;
+    on.context.store.space().check_content(0)?;
     let files = duplicate(on, &segments).await?;
     let made = Made { source: object, meta: replaced, segments, files };
     let copy = store(on, target, made, request_id).await?;

@@ -22,7 +22,7 @@ pub(super) async fn create_multipart_upload(
     on: &Operations,
     request: S3Request<CreateMultipartUploadInput>,
 ) -> Result<S3Response<CreateMultipartUploadOutput>, Fault> {
-    on.context.store.space().check()?;
+    on.context.store.space().check_content(0)?;
     let mut input = request.input;
     let meta = meta_of!(input)?;
     let algorithm =
