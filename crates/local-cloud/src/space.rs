@@ -97,7 +97,7 @@ impl Space {
 
     /// To be called before each transaction: what is held back is there for it.
     pub(crate) fn prepare(&self) {
-        self.look(&mut self.lock());
+        self.look_again(&mut self.lock());
     }
 
     /// To be called after each transaction. Now and then, and each time while there is little room, asks how many
@@ -137,9 +137,12 @@ impl Space {
 
     /// Looks at the disk if the last look is a while ago.
     fn look(&self, disk: &mut Disk) {
-        if disk.looked.elapsed() < FRESH {
-            return;
+        if disk.looked.elapsed() >= FRESH {
+            self.look_again(disk);
         }
+    }
+
+    fn look_again(&self, disk: &mut Disk) {
         disk.looked = Instant::now();
         match free(&self.dir) {
             Ok(bytes) => disk.free = bytes,

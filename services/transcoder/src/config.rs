@@ -72,6 +72,10 @@ pub struct EngineConfig {
     /// How many encoders run at once, for all jobs together; as many as there are cores by default.
     #[arg(long, env = "SEGUE_TRANSCODER_ENCODERS")]
     pub encoders: Option<NonZeroUsize>,
+    /// Files and directories that ffmpeg may read beside itself and the system's libraries, several with commas: where
+    /// an ffmpeg of another origin has its own (Linux only).
+    #[arg(long, env = "SEGUE_TRANSCODER_READABLE", value_delimiter = ',')]
+    pub readable: Vec<PathBuf>,
     /// The most bytes of an input.
     #[arg(long, env = "SEGUE_TRANSCODER_MAX_INPUT_BYTES", default_value_t = 5 * GIB)]
     pub max_input_bytes: u64,

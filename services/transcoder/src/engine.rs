@@ -36,6 +36,7 @@ use crate::gauge::Gauge;
 pub use clip::Clip;
 pub use encode::EncodeInput;
 use meter::Meter;
+use plan::Sound;
 use probe::Media;
 
 pub use plan::{Encoding, demuxer};
@@ -160,8 +161,8 @@ impl Engine {
         let wanted: Vec<usize> = (0..results.len()).filter(|&index| results[index].is_ok()).collect();
         let (probed, encoded) = self.probe_and_encode(task, gauge, &wanted, directory, size).await?;
         let stores = wanted.iter().zip(encoded).map(|(&index, made)| {
-            let warning = probed.as_ref().and_then(|media| warning(task, index, media));
-            async move { (index, self.store(task, index, made, directory, warning).await) }
+            let sound = probed.as_ref().and_then(|media| media.sound);
+            async move { (index, self.store(task, index, made, directory, sound).await) }
         });
         let mut outcome: Vec<Result<Stored, Failure>> =
             results.into_iter().map(|free| free.and(Err(Failure::not_media()))).collect();
@@ -194,10 +195,7 @@ impl Engine {
                 let sentence = "The input has no audio, and the preset asks for audio.";
                 (Some(media), all(Failure::new(FailureCode::PresetMismatch, sentence)))
             }
-            Ok(media) => match taken(task, &media) {
-                Ok(()) => (Some(media), encoded),
-                Err(failure) => (Some(media), all(failure)),
-            },
+            Ok(media) => (Some(media), encoded),
         })
     }
 
@@ -231,8 +229,7 @@ impl Engine {
         size: u64,
     ) -> anyhow::Result<Encoded> {
         let probed = probe::probe(&self.runner, task.demuxer, input.directory, size).await?;
-        let worth = |media: &&Media| media.has_audio && taken(task, media).is_ok();
-        let Some(media) = probed.as_ref().ok().filter(worth) else { return Ok((probed, Vec::new())) };
+        let Some(media) = probed.as_ref().ok().filter(|media| media.has_audio) else { return Ok((probed, Vec::new())) };
         let millis = task.millis_of(media).and_then(|millis| u64::try_from(millis).ok());
         let meter = millis.map(|millis| Meter::new(gauge, Duration::from_millis(millis)));
         if let Some(plan) = split::Plan::of(task, wanted, media, self.runner.encoders()) {
@@ -253,7 +250,7 @@ impl Engine {
         index: usize,
         made: Result<(), Failure>,
         directory: &Path,
-        warning: Option<String>,
+        sound: Option<Sound>,
     ) -> Result<Stored, StepError> {
         made.map_err(StepError::Failed)?;
         let output = &task.outputs[index];
@@ -262,8 +259,9 @@ impl Engine {
         let duration_millis = measure::millis(&self.runner, output.encoding.measure, directory, index).await?;
         if duration_millis <= 0 {
             // ffmpeg took something for media that holds not one sample.
-            return Err(StepError::Failed(Failure::not_media()));
+            return Err(StepError::Failed(task.nothing()));
         }
+        let warning = warning(task, index, sound, duration_millis);
         self.storage.store(&path, bytes, &output.object, output.encoding.content_type, &task.job_id).await?;
         Ok(Stored { duration_millis, bytes: i64::try_from(bytes)?, warning })
     }
@@ -275,18 +273,17 @@ impl Task {
         let input = media.detected.duration_millis?;
         Some(self.clip.map_or(input, |clip| clip.length(input)))
     }
-}
 
-/// Whether there is anything where the clip begins.
-fn taken(task: &Task, media: &Media) -> Result<(), Failure> {
-    let clip = task.clip.zip(media.detected.duration_millis);
-    clip.map_or(Ok(()), |(clip, input)| clip.check(input))
+    /// Why there is not one sample.
+    fn nothing(&self) -> Failure {
+        if self.clip.is_some() { Clip::nothing() } else { Failure::not_media() }
+    }
 }
 
 /// What the client of an output should know, in the service's words.
-fn warning(task: &Task, index: usize, media: &Media) -> Option<String> {
-    let clip = task.clip.zip(media.detected.duration_millis).and_then(|(clip, input)| clip.warning(input));
-    let channels = media.sound.zip(task.outputs[index].encoding.channels).and_then(|(sound, wanted)| {
+fn warning(task: &Task, index: usize, sound: Option<Sound>, made: i64) -> Option<String> {
+    let clip = task.clip.and_then(|clip| clip.warning(made));
+    let channels = sound.zip(task.outputs[index].encoding.channels).and_then(|(sound, wanted)| {
         // Two from one, and one from two, are what everybody expects.
         (sound.channels > 2 && wanted < sound.channels).then(|| {
             format!(

@@ -147,12 +147,12 @@ impl JobHandler {
         let failed = |failure| Report { detected: None, outcome: Err(failure) };
         if running_ms() > GIVE_UP_KILLING_MS {
             tracing::error!(job_id, "job given up: it was begun before and has not ended within a day");
-            return self.finish(claim, &failed(given_up())).await;
+            return self.finish(claim, &failed(given_up()), None).await;
         }
         let presets = self.custom_presets(&claim.job).await?;
         let task = match task(&claim.pipeline, &claim.job, &presets) {
             Ok(task) => task,
-            Err(failure) => return self.finish(claim, &failed(failure)).await,
+            Err(failure) => return self.finish(claim, &failed(failure), None).await,
         };
         let (gauge, reading) = gauge();
         let ran = tokio::select! {
@@ -161,10 +161,10 @@ impl JobHandler {
             () = self.keep(claim, &reading) => return self.stopped(job_id, &task).await,
         };
         match ran {
-            Ok(report) => self.finish(claim, &report).await,
+            Ok(report) => self.finish(claim, &report, Some(&task)).await,
             Err(cause) if running_ms() > GIVE_UP_FAILING_MS => {
                 tracing::error!(job_id, cause = format!("{cause:#}"), "job given up");
-                self.finish(claim, &failed(given_up())).await
+                self.finish(claim, &failed(given_up()), Some(&task)).await
             }
             Err(cause) => self.put_off(claim, cause).await,
         }
@@ -223,8 +223,8 @@ impl JobHandler {
         Err(Failure::RetryAfter(delay, cause.context(format!("job {}", claim.job.id))))
     }
 
-    /// Moves a job to its end and tells about it, once.
-    async fn finish(&self, claim: &Claim, report: &Report) -> Result<(), Failure> {
+    /// Moves a job to its end and tells about it, once. If it was cancelled meanwhile, what the task stored goes.
+    async fn finish(&self, claim: &Claim, report: &Report, task: Option<&Task>) -> Result<(), Failure> {
         let job_id = claim.job.id.as_str();
         let mut transaction = self.store.begin().await?;
         let Some(mut job) = store::find_job(&mut transaction, job_id).await? else { return Ok(()) };
@@ -232,7 +232,11 @@ impl JobHandler {
             store::find_pipeline_of_job(&mut transaction, &job.pipeline_id).await?.context("a job has no pipeline")?;
         let detail = progress::finish(&mut job, report, Uuid::new_v4(), Timestamp::now());
         if !store::end_job(&mut transaction, &job, &claim.owner).await? {
-            return Ok(());
+            drop(transaction);
+            return match task {
+                Some(task) => self.stopped(job_id, task).await,
+                None => Ok(()),
+            };
         }
         let failure = match (&report.outcome, &detail) {
             (Err(failure), Some(detail)) => Some(events::JobFailure { failure, detail }),

@@ -79,6 +79,8 @@ async fn engine(platform: &Platform, config: &EngineConfig) -> anyhow::Result<En
     let directory = config.scratch_dir();
     let scratch = Scratch::open(&directory)
         .with_context(|| format!("cannot use the scratch directory {} (SEGUE_SCRATCH_DIR)", directory.display()))?;
-    let runner = Runner::new(tools, config.limits(), config.encoders());
+    let runner = Runner::new(tools, config.limits(), config.encoders(), &config.readable);
+    let place = scratch.directory().context("cannot make a scratch directory")?;
+    runner.check(place.path()).await?;
     Ok(Engine { runner, scratch, storage: Storage::new(platform.aws.s3.clone()) })
 }

@@ -99,7 +99,8 @@ async fn command(
     };
     arguments.extend(["-progress", "pipe:1"].map(String::from));
     let follow = async |report| Ok(meter.follow(report).await?);
-    let (ended, ()) = process::feed(runner, &runner.tools.ffmpeg, &arguments, input.directory, follow).await?;
+    let place = process::Place { directory: input.directory, time: runner.limits.time };
+    let (ended, ()) = process::feed(runner, &runner.tools.ffmpeg, &arguments, place, follow).await?;
     succeeded(ended, task, &runner.limits)
 }
 

@@ -4,6 +4,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -35,11 +36,21 @@ pub enum Ended {
 /// Runs a program in `directory` until it ends or its time is over. Dropping the future kills it.
 pub async fn run(runner: &Runner, program: &Path, arguments: &[String], directory: &Path) -> anyhow::Result<Ended> {
     let beginning = async |stdout| Ok(beginning(stdout).await?);
-    let (mut ended, wrote) = feed(runner, program, arguments, directory, beginning).await?;
+    let place = Place { directory, time: runner.limits.time };
+    let (mut ended, wrote) = feed(runner, program, arguments, place, beginning).await?;
     if let Ended::Exited { stdout, .. } = &mut ended {
         *stdout = wrote;
     }
     Ok(ended)
+}
+
+/// Where a program runs, and how long it may.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Its directory.
+    pub directory: &'a Path,
+    /// Wall time.
+    pub time: Duration,
 }
 
 /// The same, but what the program writes goes to `reader` while it runs; an error of the reader kills it. When its time
@@ -48,7 +59,7 @@ pub async fn feed<T: Default>(
     runner: &Runner,
     program: &Path,
     arguments: &[String],
-    directory: &Path,
+    Place { directory, time }: Place<'_>,
     reader: impl AsyncFnOnce(ChildStdout) -> anyhow::Result<T>,
 ) -> anyhow::Result<(Ended, T)> {
     let mut contained = runner.sandbox.start(program, directory, |command| prepare(command, arguments, directory))?;
@@ -60,7 +71,7 @@ pub async fn feed<T: Default>(
         let complaints = async { Ok(tail(stderr).await?) };
         tokio::try_join!(status, reader(stdout), complaints)
     };
-    match tokio::time::timeout(runner.limits.time, work).await {
+    match tokio::time::timeout(time, work).await {
         Ok(Ok((status, ..))) if was_stopped(status) => {
             bail!("{} was stopped from outside ({status})", program.display())
         }
@@ -147,7 +158,7 @@ async fn tail(stream: Option<impl AsyncRead + Unpin>) -> std::io::Result<String>
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use super::*;
 

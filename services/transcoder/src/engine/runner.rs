@@ -1,7 +1,11 @@
 //! What runs the programs: which they are, their bounds, and how many at once.
 
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::process::{self, Ended};
 use super::sandbox::Sandbox;
 use super::{Limits, Tools};
 
@@ -19,10 +23,27 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Runs at most so many encoders at once: more than there are cores only disturb each other.
-    pub fn new(tools: Tools, limits: Limits, encoders: usize) -> Self {
-        let sandbox = Sandbox::new(&[tools.ffmpeg.clone(), tools.ffprobe.clone()]);
+    /// Runs at most so many encoders at once: more than there are cores only disturb each other. Beside the programs
+    /// and the system's libraries they may read what lies in `readable`.
+    pub fn new(tools: Tools, limits: Limits, encoders: usize, readable: &[PathBuf]) -> Self {
+        let sandbox = Sandbox::new(&[&[tools.ffmpeg.clone(), tools.ffprobe.clone()], readable].concat());
         Self { tools, limits, sandbox, encoders, places: Semaphore::new(encoders) }
+    }
+
+    /// Sees that the programs run where they will have to: shut in, a program that needs files from elsewhere does not.
+    pub async fn check(&self, directory: &Path) -> anyhow::Result<()> {
+        for program in [&self.tools.ffmpeg, &self.tools.ffprobe] {
+            match process::run(self, program, &["-version".to_owned()], directory).await? {
+                Ended::Exited { status, .. } if status.success() => {}
+                Ended::Exited { stderr, .. } => bail!(
+                    "{} does not run in its sandbox ({stderr}): name the directories that it needs in \
+                     SEGUE_TRANSCODER_READABLE",
+                    program.display()
+                ),
+                Ended::TimedOut => bail!("{} does not end", program.display()),
+            }
+        }
+        Ok(())
     }
 
     /// How many encoders may run at once.

@@ -18,17 +18,8 @@ use tokio::runtime::Handle;
 const NICE: i32 = 10;
 /// Where systems keep the libraries of their programs.
 #[cfg(target_os = "linux")]
-const LIBRARIES: [&str; 9] = [
-    "/lib",
-    "/lib64",
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/local/lib",
-    "/opt",
-    "/nix/store",
-    "/etc/ld.so.cache",
-    "/dev/null",
-];
+const LIBRARIES: [&str; 8] =
+    ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache", "/dev/null"];
 
 /// Starts programs and keeps them in.
 #[derive(Debug)]

@@ -39,6 +39,9 @@ const LONGEST_SEGMENT: u64 = 120;
 const WORTH: u64 = 15;
 /// Segments for each encoder, so that none waits long for the last.
 const SHARE: u64 = 2;
+/// How long the decoder may run, most of which it waits for encoders that other jobs use; its processor time is bound
+/// as that of all.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often one segment is tried.
 const TRIES: usize = 2;
 
@@ -129,7 +132,7 @@ pub async fn encode(
         });
     let (samples, count) = tokio::try_join!(decode, encode)?;
     if count == 0 {
-        return Err(StepError::Failed(Failure::not_media()));
+        return Err(StepError::Failed(task.nothing()));
     }
     for &index in &plan.joined {
         join(runner, input, task, plan, Joined { index, count, samples }).await?;
@@ -154,7 +157,8 @@ async fn decode(
     arguments.extend(plan.sound.arguments());
     arguments.extend(["-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"].map(String::from));
     let cut = async |stdout| cut::cut(stdout, plan.grid, input.directory, slots, ready).await;
-    let (ended, samples) = process::feed(runner, &runner.tools.ffmpeg, &arguments, input.directory, cut).await?;
+    let place = process::Place { directory: input.directory, time: LONGEST_WAIT };
+    let (ended, samples) = process::feed(runner, &runner.tools.ffmpeg, &arguments, place, cut).await?;
     encode::succeeded(ended, task, &runner.limits)?;
     Ok(samples)
 }
@@ -239,6 +243,7 @@ async fn repack(runner: &Runner, directory: &Path, task: &Task, index: usize, jo
     arguments.extend(["-i".into(), format!("file:{joined}"), "-c".into(), "copy".into()]);
     arguments.extend(task.outputs[index].encoding.container.iter().cloned());
     arguments.push(format!("file:{}", output_name(index)));
+    let _place = runner.place().await;
     let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, directory).await?;
     encode::succeeded(ended, task, &runner.limits)
 }

@@ -188,7 +188,8 @@ where
     let status = error.raw_response().map(|raw| raw.status().as_u16());
     let failure = match (error.code(), status, access) {
         (Some("NoSuchKey"), _, Access::Read) => Failure::input_missing(bucket, key),
-        (Some("NoSuchBucket"), ..) => {
+        // A HEAD's 400 has no code: it is a name that no bucket can have.
+        (Some("NoSuchBucket" | "InvalidBucketName"), ..) | (None, Some(400), _) => {
             Failure::new(FailureCode::BucketMissing, format!("The specified bucket does not exist: bucket={bucket}."))
         }
         (Some("AccessDenied"), ..) | (None, Some(403), _) => {

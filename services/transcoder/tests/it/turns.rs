@@ -189,3 +189,24 @@ async fn many_workers_share_the_jobs_and_run_each_once() {
         assert_eq!(service.waiting("segue-transcoder-jobs-dlq").await, 0);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_cancelled_just_before_its_end_leaves_nothing() {
+    let service = service(testing::TestDatabase::sqlite()).await;
+    let directory = tempfile::tempdir().unwrap();
+    // It takes less than a heartbeat, so that its worker hears of nothing before it is done.
+    service.put_file("media/a", &media::flac(directory.path(), 50.0)).await;
+    let pipeline = service.pipeline().await;
+    let job = service.create_job(&pipeline, "media/a", vec![output("a.mp4", MP4), output("a.wav", WAV)]).await;
+    eventually(PATIENCE, || async { (service.scratch_files() > 1).then_some(()) }).await;
+    service.client.cancel_job().id(job.id().unwrap()).send().await.unwrap();
+    eventually(PATIENCE, || async { (service.scratch_files() == 0).then_some(()) }).await;
+    let s3 = &service.world.aws().s3;
+    let gone = || async {
+        let listed = s3.list_objects_v2().bucket(service.world.bucket()).prefix("transcoded/").send().await.unwrap();
+        listed.contents().is_empty().then_some(())
+    };
+    drained(&service).await;
+    eventually(PATIENCE, gone).await;
+    assert_eq!(service.read_job(job.id().unwrap()).await.status(), Some("Canceled"));
+}

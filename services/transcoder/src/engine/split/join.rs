@@ -1,7 +1,7 @@
 //! Makes one MP4 file of the encoded segments, without encoding anything again.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ pub fn join(paths: &[PathBuf], grid: Grid, samples: u64, rate: u32, to: &Path) -
     if total != (samples + PRIMING).div_ceil(FRAME) {
         return Err(malformed("the segments have another length than what was decoded"));
     }
-    write(&mut pieces, &Length { samples, rate }, to)
+    write(&pieces, &Length { samples, rate }, to)
 }
 
 /// Ends `before` and begins `after` at a frame that both have, coded with the same window.
@@ -60,13 +60,11 @@ fn sew(before: &mut Piece, after: &mut Piece, grid: Grid, number: u64) -> io::Re
 }
 
 impl Piece {
-    fn window(&mut self, frame: u64) -> io::Result<Option<Window>> {
+    fn window(&self, frame: u64) -> io::Result<Option<Window>> {
         let frame = index(frame)?;
         let Some(&size) = self.movie.sizes.get(frame) else { return Ok(None) };
         let mut bytes = vec![0; size as usize];
-        let at = self.movie.data + self.bytes(0..frame);
-        self.movie.file.seek(SeekFrom::Start(at))?;
-        self.movie.file.read_exact(&mut bytes)?;
+        self.movie.at(self.bytes(0..frame))?.read_exact(&mut bytes)?;
         Ok(seam::window(&bytes))
     }
 
@@ -81,7 +79,7 @@ struct Length {
 }
 
 /// The header goes first, so that players can start before they have the whole file.
-fn write(pieces: &mut [Piece], length: &Length, to: &Path) -> io::Result<()> {
+fn write(pieces: &[Piece], length: &Length, to: &Path) -> io::Result<()> {
     let sizes: Vec<u32> = pieces.iter().flat_map(|piece| &piece.movie.sizes[piece.frames.clone()]).copied().collect();
     let bytes = sizes.iter().map(|&size| u64::from(size)).sum::<u64>();
     let Some(first) = pieces.first() else { return Err(malformed("nothing to join")) };
@@ -99,11 +97,9 @@ fn write(pieces: &mut [Piece], length: &Length, to: &Path) -> io::Result<()> {
     file.write_all(&(bytes + MEDIA_HEADER as u64).to_be_bytes())?;
     let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
     for piece in pieces {
-        let at = piece.movie.data + piece.bytes(0..piece.frames.start);
         let length = piece.bytes(piece.frames.clone());
-        piece.movie.file.seek(SeekFrom::Start(at))?;
         // Between two files the kernel copies.
-        let copied = io::copy(&mut (&piece.movie.file).take(length), &mut file)?;
+        let copied = io::copy(&mut piece.movie.at(piece.bytes(0..piece.frames.start))?.take(length), &mut file)?;
         if copied != length {
             return Err(malformed("a segment is cut off"));
         }

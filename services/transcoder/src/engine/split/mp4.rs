@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A `moov` has four bytes a frame; a day of audio stays below this.
 const MOST_MOOV: u64 = 64 * 1024 * 1024;
@@ -24,8 +24,8 @@ pub struct Movie {
     pub sizes: Vec<u32>,
     /// Where the first frame begins.
     pub data: u64,
-    /// The file itself.
-    pub file: File,
+    /// Where the file lies. It is not kept open: a long input makes hundreds.
+    pub path: PathBuf,
 }
 
 impl Movie {
@@ -52,7 +52,14 @@ impl Movie {
         if sizes.iter().map(|&size| u64::from(size)).sum::<u64>() != bytes {
             return Err(malformed("mdat holds something else than the frames"));
         }
-        Ok(Self { file_type, moov, sizes, data, file })
+        Ok(Self { file_type, moov, sizes, data, path: path.to_owned() })
+    }
+
+    /// Opens the file at a place behind the beginning of the first frame.
+    pub fn at(&self, offset: u64) -> io::Result<File> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.data + offset))?;
+        Ok(file)
     }
 }
 

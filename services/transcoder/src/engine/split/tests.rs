@@ -29,7 +29,7 @@ impl Bench {
         let gib = 1 << 30;
         let time = Duration::from_secs(300);
         let limits = Limits { input_bytes: gib, output_bytes: gib, memory_bytes: 4 * gib, time };
-        let bench = Self { directory, runner: Runner::new(tools, limits, 2) };
+        let bench = Self { directory, runner: Runner::new(tools, limits, 2, &[]) };
         let title = ["-metadata", "title=A song"];
         bench.ffmpeg(
             ["-f", "lavfi", "-i", graph, "-ac", "2", "-ar", "44100"].into_iter().chain(title),
