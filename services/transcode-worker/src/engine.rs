@@ -103,7 +103,8 @@ impl Engine {
         }
     }
 
-    /// Cancels a job. One that has begun or ended cannot be cancelled (Elastic Transcoder API, CancelJob).
+    /// Cancels a job. One that has ended cannot be cancelled, nor, where the service is not Segue's own, one that has
+    /// begun (Elastic Transcoder API, CancelJob).
     pub async fn cancel(&self, job_id: &str) -> anyhow::Result<()> {
         let Err(error) = self.client.cancel_job().id(job_id).send().await else {
             tracing::info!(job_id, "cancelled the job of a deleted file");

@@ -79,8 +79,7 @@ impl RequestHandler {
         Ok(())
     }
 
-    /// No job of a deleted file is wanted: one that waits is cancelled, one that runs goes on and nobody
-    /// hears of it.
+    /// No job of a deleted file is wanted: it is cancelled, or if that cannot be, goes on and nobody hears of it.
     async fn forget(&self, file: FileId) -> Result<(), Failure> {
         let known = store::delete(self.database.pool(), file, Timestamp::now()).await?;
         self.cancel(file, known.job_id).await
