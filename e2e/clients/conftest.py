@@ -1,5 +1,6 @@
 """A running `segue up` for clients that we did not write."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -46,6 +47,24 @@ class Segue:
                 s3={"addressing_style": "path"},
             ),
         )
+
+    def topic_with_queue(self, name):
+        """A topic, and a queue that hears it: ARN and URL."""
+        sqs, sns = self.client("sqs"), self.client("sns")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        topic = sns.create_topic(Name=name)["TopicArn"]
+        allow = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+        return topic, url
 
     def token(self, user):
         return subprocess.check_output([SEGUE, "token", user, "--data-dir", self.data], text=True).strip()

@@ -24,19 +24,7 @@ def test_objects(segue):
 
 def test_topic_to_queue(segue):
     sqs, sns = segue.client("sqs"), segue.client("sns")
-    url = sqs.create_queue(QueueName="listener")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    topic = sns.create_topic(Name="news")["TopicArn"]
-    allow = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    topic, url = segue.topic_with_queue("news")
     sns.publish(TopicArn=topic, Subject="hello", Message="world")
     received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
     envelope = json.loads(received[0]["Body"])

@@ -59,20 +59,8 @@ def status(answer):
 
 def test_the_program_of_the_old_days(segue, transcoder, bucket, make_pipeline, mp3):
     """Find the pipeline by its name, transcode to three presets, be told by a topic, fetch the files."""
-    s3, sqs, sns = segue.client("s3"), segue.client("sqs"), segue.client("sns")
-    url = sqs.create_queue(QueueName="finished-audio")["QueueUrl"]
-    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    topic = sns.create_topic(Name="finished-audio")["TopicArn"]
-    allow = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    s3, sqs = segue.client("s3"), segue.client("sqs")
+    topic, url = segue.topic_with_queue("finished-audio")
     make_pipeline("Audio Files", Notifications={"Progressing": "", "Completed": topic, "Warning": "", "Error": topic})
 
     # What follows is the program.

@@ -92,6 +92,11 @@ impl Failure {
         Self::new(FailureCode::NotMedia, "Amazon Elastic Transcoder could not interpret the media file.")
     }
 
+    /// 4007, in the style of the service.
+    pub fn unhandled() -> Self {
+        Self::new(FailureCode::Unhandled, "Amazon Elastic Transcoder could not process the media file.")
+    }
+
     /// The `StatusDetail`: number, a reference for support, sentence.
     pub fn detail(&self, reference: uuid::Uuid) -> String {
         format!("{} {reference}: {}", self.code.number(), self.sentence)

@@ -165,16 +165,13 @@ impl Sns {
         if parts.method == Method::GET && parts.uri.path().ends_with(".pem") {
             return self.certificate(parts.uri.path()).await;
         }
-        let result = match is_signed(&parts) {
-            true => self.answer(&parts, body).await,
-            false => self.answer_anonymous(&parts, body).await,
-        };
+        let result =
+            if is_signed(&parts) { self.answer(&parts, body).await } else { self.answer_anonymous(&parts, body).await };
         xml::respond(result)
     }
 
     async fn answer(&self, parts: &Parts, body: Body) -> Result<Answer, Error> {
-        let admitted: Result<_, Error> = admit(parts, body, ("sns", &self.context().region), &self.keys).await;
-        let (body, _) = admitted?;
+        let (body, _) = admit::<Error>(parts, body, ("sns", &self.context().region), &self.keys).await?;
         let form = Form::parse(parts.uri.query(), &body);
         self.perform(form.get("Action").unwrap_or_default(), &form, Caller::Owner).await
     }

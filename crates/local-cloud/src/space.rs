@@ -1,7 +1,7 @@
 //! Room on the disk: what would grow is refused while little is left, so that what frees it still works.
 //!
 //! SQLite writes before it frees: on a disk without a byte left nothing can be deleted. So some room is left alone
-//! (the floor), and a part of it is held in a file of its own (the reserve), in case another program takes the rest.
+//! (the floor), and more is held in a file of its own (the reserve), in case another program takes the rest.
 
 use std::{
     fs::{self, File},
@@ -13,7 +13,7 @@ use std::{
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-/// The most that is held back, in bytes: room for the log of SQLite between two checkpoints, and for its index.
+/// What is held back where there is a floor, in bytes: room for the log of SQLite between two checkpoints, and for its index.
 const RESERVE: u64 = 32 * 1024 * 1024;
 /// How long a look at the disk counts. At a gigabyte a second ten megabytes come in meanwhile.
 const FRESH: Duration = Duration::from_millis(10);
@@ -112,20 +112,17 @@ impl Space {
 
     /// Lets the reserve go when it is needed, and holds it back again later.
     fn keep_reserve(&self, disk: &mut Disk) {
-        let reserve = if self.floor > 0 { RESERVE } else { 0 };
         let file = reserve_file(&self.dir);
-        if disk.is_reserved && reserve == 0 {
-            // An earlier start wanted one.
+        if disk.is_reserved {
+            // Without a floor there is none, but an earlier start may have wanted one.
+            if self.floor > 0 && disk.free < RESERVE / 2 {
+                tracing::warn!("the disk is full; what was held back for deleting is let go");
+            } else if self.floor > 0 {
+                return;
+            }
             disk.is_reserved = fs::remove_file(&file).is_err();
-        } else if disk.is_reserved && disk.free < reserve / 2 {
-            tracing::warn!("the disk is full; what was held back for deleting is let go");
-            disk.is_reserved = fs::remove_file(&file).is_err();
-        } else if !disk.is_reserved
-            && reserve > 0
-            && disk.free >= self.floor.saturating_add(reserve)
-            && disk.retry <= Instant::now()
-        {
-            match hold_back(&file, reserve) {
+        } else if self.floor > 0 && disk.free >= self.floor.saturating_add(RESERVE) && disk.retry <= Instant::now() {
+            match hold_back(&file, RESERVE) {
                 Ok(()) => disk.is_reserved = true,
                 Err(error) => {
                     disk.retry = Instant::now() + RETRY;

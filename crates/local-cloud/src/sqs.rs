@@ -108,8 +108,7 @@ impl Sqs {
 
     /// The body of a request that is signed by one of our keys, and the key's id.
     async fn admit(&self, parts: &Parts, body: Body) -> Result<(Bytes, String), Error> {
-        let admitted: Result<_, Error> = admission::admit(parts, body, ("sqs", &self.context.region), &self.keys).await;
-        let admitted = admitted?;
+        let admitted = admission::admit::<Error>(parts, body, ("sqs", &self.context.region), &self.keys).await?;
         self.sweep_now_and_then();
         // Here and not at the start: there is a runtime now, and nobody could have seen it before.
         self.resumed.get_or_try_init(|| self.resume_moves()).await?;

@@ -38,7 +38,8 @@ pub enum StoreError {
     /// SQLite's own error: disk full, I/O error, constraint.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The transaction that this write shared could not be committed; nothing of it was kept.
+    /// The transaction that this write shared could not be committed. Nothing of it was kept, unless the log could
+    /// be written and not synced: then the next start may find it.
     #[error("commit failed: {0}")]
     Commit(String),
     /// The work itself panicked; nothing of it was kept.

@@ -114,8 +114,7 @@ pub fn succeeded(ended: Ended, task: &Task, limits: &Limits) -> Result<(), StepE
         Ended::Exited { status, stderr, .. } => {
             // Mostly the file's fault, so there is nothing for an operator to do.
             tracing::info!(job_id = task.job_id, %status, stderr, "ffmpeg failed");
-            let sentence = "Amazon Elastic Transcoder could not process the media file.";
-            Err(StepError::Failed(Failure::new(FailureCode::Unhandled, sentence)))
+            Err(StepError::Failed(Failure::unhandled()))
         }
         Ended::TimedOut => {
             let seconds = limits.time.as_secs();

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use elastic_transcoder::{Failure, FailureCode};
+use elastic_transcoder::Failure;
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{Semaphore, mpsc};
@@ -67,9 +67,8 @@ impl Plan {
         let encoding = |index: &usize| &task.outputs[*index].encoding;
         // Outputs of other rates or channels would need a stream of their own.
         let sound = wanted.iter().find_map(|index| can_join(encoding(index), media))?;
-        let (joined, whole) =
-            wanted.iter().partition(|index| can_join(encoding(index), media).is_some_and(|other| other == sound));
-        let joined: Vec<usize> = joined;
+        let (joined, whole): (Vec<usize>, Vec<usize>) =
+            wanted.iter().partition(|index| can_join(encoding(index), media) == Some(sound));
         let overlap = joined.iter().map(|index| settling(encoding(index), sound)).max()?;
         let segment = (seconds / (encoders as u64 * SHARE)).max(overlap * WORTH).min(LONGEST_SEGMENT);
         if seconds < segment * 2 {
@@ -80,9 +79,7 @@ impl Plan {
         let grid = Grid { sample_bytes, frames: frames(segment), before: frames(overlap) };
         Some(Self { sound, grid, joined, whole })
     }
-}
 
-impl Plan {
     /// How long so many frames last.
     fn length(&self, frames: u64) -> Duration {
         Duration::from_secs_f64((frames * FRAME) as f64 / f64::from(self.sound.rate))
@@ -231,8 +228,7 @@ async fn join(
     };
     if let Err(cause) = tokio::task::spawn_blocking(joining).await? {
         tracing::warn!(job_id = task.job_id, %cause, "segments cannot be joined; encoding in one piece");
-        let sentence = "Amazon Elastic Transcoder could not process the media file.";
-        return Err(StepError::Failed(Failure::new(FailureCode::Unhandled, sentence)));
+        return Err(StepError::Failed(Failure::unhandled()));
     }
     if is_mp4 { Ok(()) } else { repack(runner, input.directory, task, index, &name).await }
 }
