@@ -17,6 +17,7 @@ mod join;
 mod mp4;
 mod seam;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use elastic_transcoder::Failure;
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
+use tokio::process::ChildStdout;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::encode::{self, EncodeInput, output_name};
@@ -152,12 +154,30 @@ async fn decode(
     arguments.extend(["-map", "0:a:0"].map(String::from));
     arguments.extend(task.clip.iter().flat_map(Clip::arguments));
     arguments.extend(plan.sound.arguments());
-    arguments.extend(["-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"].map(String::from));
-    let cut = async |stdout| cut::cut(stdout, plan.grid, input.directory, slots, ready).await;
+    // Without flushing each packet goes through the pipe by itself.
+    arguments.extend(["-c:a", "pcm_f32le", "-flush_packets", "0", "-f", "f32le", "pipe:1"].map(String::from));
+    let (grid, directory) = (plan.grid, input.directory.to_owned());
+    let cut = async |stdout| {
+        let stream = blocking(stdout)?;
+        // When the job is stopped, so is the decoder, and the stream ends.
+        tokio::task::spawn_blocking(move || cut::cut(stream, grid, &directory, &slots, &ready)).await?
+    };
     let place = process::Place { directory: input.directory, time: LONGEST_WAIT };
     let (ended, samples) = process::feed(runner, &runner.tools.ffmpeg, &arguments, place, cut).await?;
     encode::succeeded(ended, task, &runner.limits)?;
     Ok(samples)
+}
+
+/// The other end of a pipe for a thread that may wait for it, with room for all that it reads at a time.
+fn blocking(stdout: ChildStdout) -> anyhow::Result<File> {
+    let pipe = stdout.into_owned_fd()?;
+    rustix::io::ioctl_fionbio(&pipe, false)?;
+    #[cfg(target_os = "linux")]
+    if let Err(cause) = rustix::pipe::fcntl_setpipe_size(&pipe, cut::CHUNK) {
+        // The system's default does too.
+        tracing::debug!(%cause, "a pipe stays small");
+    }
+    Ok(pipe.into())
 }
 
 /// Encodes a segment, and again when it fails: by itself, whatever becomes of the others.
