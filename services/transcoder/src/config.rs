@@ -82,6 +82,9 @@ pub struct EngineConfig {
     /// The most bytes of one output.
     #[arg(long, env = "SEGUE_TRANSCODER_MAX_OUTPUT_BYTES", default_value_t = 64 * GIB)]
     pub max_output_bytes: u64,
+    /// The most bytes that the files of all running jobs may have together.
+    #[arg(long, env = "SEGUE_TRANSCODER_MAX_SCRATCH_BYTES", default_value_t = 64 * GIB)]
+    pub max_scratch_bytes: u64,
     /// The most memory that one ffmpeg may map, in bytes (Linux only).
     #[arg(long, env = "SEGUE_TRANSCODER_MAX_MEMORY_BYTES", default_value_t = 4 * GIB, value_parser = clap::value_parser!(u64).range(256 * 1024 * 1024..))]
     pub max_memory_bytes: u64,
@@ -95,7 +98,7 @@ impl EngineConfig {
     pub fn limits(&self) -> Limits {
         Limits {
             input_bytes: self.max_input_bytes,
-            output_bytes: self.max_output_bytes,
+            output_bytes: self.max_output_bytes.min(self.max_scratch_bytes),
             memory_bytes: self.max_memory_bytes,
             time: Duration::from_secs(self.max_seconds),
         }

@@ -27,7 +27,7 @@ mod tools;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use elastic_transcoder::{DetectedProperties, Failure, FailureCode};
 use futures::future::join_all;
 
@@ -41,6 +41,8 @@ use probe::Media;
 
 pub use plan::{Encoding, demuxer};
 pub use runner::Runner;
+use scratch::Full;
+
 pub use scratch::Scratch;
 pub use storage::{Object, Storage};
 pub use tools::Tools;
@@ -138,10 +140,29 @@ impl Engine {
     /// Runs a task to its end, and says how far a long one is. An error means that another try may succeed.
     pub async fn run(&self, task: &Task, gauge: &Gauge) -> anyhow::Result<Report> {
         let directory = self.scratch.directory().context("cannot make a scratch directory")?;
-        let report = self.steps(task, gauge, directory.path()).await;
+        let report = tokio::select! {
+            report = self.steps(task, gauge, directory.path()) => report,
+            full = self.scratch.outgrown(&directory) => self.stopped(full.context("cannot measure a scratch directory")?),
+        };
         // Removing large files takes time that nobody has to wait for.
         tokio::task::spawn_blocking(move || drop(directory));
         report
+    }
+
+    /// What becomes of a task that fills the disk.
+    fn stopped(&self, full: Full) -> anyhow::Result<Report> {
+        let most = self.scratch.most();
+        let sentence = format!("Processing the media file takes more than {most} bytes of disk space.");
+        match full {
+            Full::Alone => {
+                tracing::warn!(most, "a job needs more disk space than SEGUE_TRANSCODER_MAX_SCRATCH_BYTES allows");
+                let failure = Failure::new(FailureCode::InputTooLarge, sentence);
+                Ok(Report { detected: None, outcome: Err(failure) })
+            }
+            Full::Crowded => {
+                Err(anyhow!("jobs that began before have the disk space of SEGUE_TRANSCODER_MAX_SCRATCH_BYTES"))
+            }
+        }
     }
 
     async fn steps(&self, task: &Task, gauge: &Gauge, directory: &Path) -> anyhow::Result<Report> {

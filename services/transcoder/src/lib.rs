@@ -77,7 +77,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
 async fn engine(platform: &Platform, config: &EngineConfig) -> anyhow::Result<Engine> {
     let tools = Tools::find(&config.ffmpeg, &config.ffprobe).await?;
     let directory = config.scratch_dir();
-    let scratch = Scratch::open(&directory)
+    let scratch = Scratch::open(&directory, config.max_scratch_bytes)
         .with_context(|| format!("cannot use the scratch directory {} (SEGUE_SCRATCH_DIR)", directory.display()))?;
     let runner = Runner::new(tools, config.limits(), config.encoders(), &config.readable);
     let place = scratch.directory().context("cannot make a scratch directory")?;

@@ -6,7 +6,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use elastic_transcoder::notification::State;
 use testing::{TestDatabase, media};
 
-use crate::support::{FLAC, WAV, output, service};
+use crate::support::{FLAC, WAV, output, service, service_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_media_is_4000() {
@@ -94,4 +94,21 @@ async fn a_silent_film_has_nothing_for_an_audio_preset() {
     assert!(detail.starts_with("4008 "), "{detail}");
     let detected = job.input().unwrap().detected_properties().unwrap();
     assert_eq!((detected.width(), detected.height(), detected.frame_rate()), (Some(64), Some(48), Some("25")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fills_the_scratch_space_fails_and_the_next_goes_on() {
+    let service = service_with(TestDatabase::sqlite(), &["--max-scratch-bytes", "50000000"]).await;
+    let directory = tempfile::tempdir().unwrap();
+    service.put_file("media/long", &media::mp3(directory.path(), 200.0)).await;
+    let pipeline = service.pipeline().await;
+    // The two that are large wait for the one that is slow.
+    let outputs = vec![output("a", WAV), output("b", WAV), output("c", "1351620000001-300010")];
+    let job = service.create_job(&pipeline, "media/long", outputs).await;
+    let job = service.ended(job.id().unwrap()).await;
+    assert_eq!(job.status(), Some("Error"));
+    let detail = job.outputs()[0].status_detail().unwrap();
+    assert!(detail.starts_with("4002 ") && detail.ends_with("more than 50000000 bytes of disk space."), "{detail}");
+    let job = service.create_job(&pipeline, "media/long", vec![output("c", "1351620000001-300040")]).await;
+    assert_eq!(service.ended(job.id().unwrap()).await.status(), Some("Complete"));
 }

@@ -38,9 +38,14 @@ struct Settings {
 
 /// The whole service: API, consumer and relay.
 pub async fn service(database: TestDatabase) -> Service {
+    service_with(database, &[]).await
+}
+
+/// The same, with settings of the test's own.
+pub async fn service_with(database: TestDatabase, settings: &[&str]) -> Service {
     let world = World::start().await;
     let scratch = tempfile::tempdir().unwrap();
-    let routes = transcoder::start(config(&database, scratch.path()), world.platform()).await.unwrap();
+    let routes = transcoder::start(config(&database, scratch.path(), settings), world.platform()).await.unwrap();
     finish(world, database, scratch, routes).await
 }
 
@@ -75,13 +80,13 @@ pub async fn open(database: &TestDatabase) -> Store {
     Store::new(database::Database::connect(&database.args(), SCHEMA, &MIGRATIONS).await.unwrap())
 }
 
-pub fn config(database: &TestDatabase, scratch: &Path) -> Config {
+pub fn config(database: &TestDatabase, scratch: &Path, settings: &[&str]) -> Config {
     let keys = format!("{}:{}", KEY.0, KEY.1);
     let scratch = scratch.to_str().unwrap();
     let url = database.args().url.expose().to_owned();
     let arguments =
         ["transcoder", "--database-url", &url, "--access-keys", &keys, "--scratch-dir", scratch, "--jobs", "2"];
-    Settings::parse_from(arguments).config
+    Settings::parse_from(arguments.iter().chain(settings)).config
 }
 
 pub fn client(url: &str, (id, secret): (&str, &str)) -> Client {
@@ -134,7 +139,7 @@ impl Service {
 
     /// Starts the service once more on the same tables and queue, as on another machine.
     pub async fn another(&self) {
-        let config = config(&self.database, self.scratch.path());
+        let config = config(&self.database, self.scratch.path(), &[]);
         // Its routes are not served: it only runs jobs.
         drop(transcoder::start(config, self.world.platform()).await.unwrap());
     }
