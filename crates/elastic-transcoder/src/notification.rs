@@ -50,6 +50,19 @@ pub struct Notification {
     /// As the request gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_metadata: Option<BTreeMap<String, String>>,
+    /// How far a running job is. An addition of ours, in messages that the original service did not send.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+}
+
+/// How far a running job is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// 0 to 100.
+    pub percent: u8,
+    /// A multiple of real time.
+    pub speed: f64,
 }
 
 /// The kind of event; each has its own topic on the pipeline.

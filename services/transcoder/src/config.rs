@@ -26,6 +26,10 @@ pub struct Config {
     /// For how many days a finished job can be read; then it is deleted.
     #[arg(long, env = "SEGUE_TRANSCODER_KEEP_JOBS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub keep_jobs: u32,
+    /// Tell a pipeline's topic for Progressing every few seconds how far a running job is. Programs that were written for
+    /// Elastic Transcoder expect one such message for each job.
+    #[arg(long, env = "SEGUE_TRANSCODER_PUBLISH_PROGRESS")]
+    pub publish_progress: bool,
     /// How much clients may keep here.
     #[command(flatten)]
     pub quotas: Quotas,

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use elastic_transcoder::notification::{Input, Output, Playlist, State};
+use elastic_transcoder::notification::{self, Input, Output, Playlist, State};
 use elastic_transcoder::{API_VERSION, Failure, Job, JobInput, JobOutput, Notification, Notifications, Pipeline};
 use queue::{Outgoing, Target};
+
+use crate::gauge::Progress;
 
 /// The reason for which a job failed as a whole, and the text with its reference that clients are shown.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +53,15 @@ pub fn notification(job: &Job, state: State, failure: Option<JobFailure<'_>>) ->
         outputs: job.outputs.iter().map(|one| output(one, failure.is_none())).collect(),
         playlists: job.playlists.iter().map(playlist).collect(),
         user_metadata: job.user_metadata.clone(),
+        progress: None,
     }
+}
+
+/// The notification of a running job that is so far.
+pub fn progress(job: &Job, progress: Progress) -> Notification {
+    let percent = u8::try_from(progress.percent()).unwrap_or_default();
+    let progress = notification::Progress { percent, speed: progress.speed() };
+    Notification { progress: Some(progress), ..self::notification(job, State::Progressing, None) }
 }
 
 fn input(input: &JobInput) -> Input {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::engine::{Clip, Encoding, Engine, Object, Report, Task, TaskOutput, demuxer};
-use crate::gauge::{Reading, gauge};
+use crate::gauge::{Progress, Reading, gauge};
 use crate::message::{Message, request};
 use crate::store::{self, Lease, Store};
 use crate::{events, leftovers, progress};
@@ -48,8 +48,17 @@ pub struct JobHandler {
     store: Store,
     engine: Arc<Engine>,
     s3: aws_sdk_s3::Client,
-    jobs_queue: String,
+    settings: Settings,
     stop: CancellationToken,
+}
+
+/// What the handler needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The full name of the queue that workers listen to.
+    pub jobs_queue: String,
+    /// Whether topics are told how far running jobs are.
+    pub publish_progress: bool,
 }
 
 /// A job that this worker has the lease of.
@@ -68,10 +77,10 @@ impl JobHandler {
         store: Store,
         engine: Arc<Engine>,
         s3: aws_sdk_s3::Client,
-        jobs_queue: String,
+        settings: Settings,
         stop: CancellationToken,
     ) -> Self {
-        Self { store, engine, s3, jobs_queue, stop }
+        Self { store, engine, s3, settings, stop }
     }
 
     /// Runs jobs until none is left or the turn is over.
@@ -89,7 +98,7 @@ impl JobHandler {
     /// Has somebody go on with what waits.
     async fn pass_on(&self, job_id: &str) -> Result<(), sqlx::Error> {
         let mut transaction = self.store.begin().await?;
-        self.store.outbox.put(&mut transaction, &request(&self.jobs_queue, job_id)).await?;
+        self.store.outbox.put(&mut transaction, &request(&self.settings.jobs_queue, job_id)).await?;
         self.store.commit(transaction).await
     }
 
@@ -185,19 +194,36 @@ impl JobHandler {
 
     /// Says that this worker runs the job, and how far it is, until the job is no longer its own.
     async fn keep(&self, claim: &Claim, reading: &Reading) {
+        let mut told = None;
         loop {
             tokio::time::sleep(BEAT).await;
-            let renewed = async {
-                let mut connection = self.store.database.pool().acquire().await?;
-                store::renew(&mut connection, &claim.job.id, &lease(&claim.owner), reading.last()).await
-            };
-            match renewed.await {
-                Ok(true) => {}
+            let progress = reading.last();
+            match self.renew(claim, progress, progress.filter(|_| progress != told)).await {
+                Ok(true) => told = progress,
                 Ok(false) => return,
                 // Whatever happens meanwhile, only one of two can end the job.
                 Err(cause) => tracing::warn!(job_id = claim.job.id, %cause, "cannot renew the lease of a job"),
             }
         }
+    }
+
+    /// False when the job is no longer this worker's. What is `new` is published, if that is wanted.
+    async fn renew(
+        &self,
+        claim: &Claim,
+        progress: Option<Progress>,
+        new: Option<Progress>,
+    ) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.store.begin().await?;
+        if !store::renew(&mut transaction, &claim.job.id, &lease(&claim.owner), progress).await? {
+            return Ok(false);
+        }
+        let new = new.filter(|_| self.settings.publish_progress).map(|new| events::progress(&claim.job, new));
+        if let Some(outgoing) = new.and_then(|notification| events::outgoing(&claim.pipeline, &notification)) {
+            self.store.outbox.put(&mut transaction, &outgoing).await?;
+        }
+        self.store.commit(transaction).await?;
+        Ok(true)
     }
 
     /// The job is no longer this worker's: somebody cancelled it, or has taken it over.

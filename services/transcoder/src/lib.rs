@@ -48,7 +48,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
         store.clone(),
         Arc::new(engine),
         platform.aws.s3.clone(),
-        jobs_queue.clone(),
+        handler::Settings { jobs_queue: jobs_queue.clone(), publish_progress: config.publish_progress },
         shutdown.intake(),
     );
     let consumer = Consumer::new(platform.aws.sqs.clone(), queue, settings, handler);

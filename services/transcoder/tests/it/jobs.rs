@@ -2,9 +2,9 @@
 
 use aws_sdk_elastictranscoder::types::{JobInput, TimeSpan};
 use elastic_transcoder::notification::State;
-use testing::{databases, media};
+use testing::{TestDatabase, databases, media};
 
-use crate::support::{FLAC, MP4, WAV, output, service};
+use crate::support::{FLAC, MP4, WAV, output, service, service_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_song_becomes_wav_flac_and_mp4() {
@@ -166,4 +166,22 @@ async fn a_long_input_is_encoded_in_segments_to_the_same_length() {
     }
     let (path, _) = service.get("transcoded/a.mp4", directory.path()).await;
     assert_eq!(media::probe(&path)["streams"][0]["codec_name"], "aac");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_job_is_can_be_read_and_is_published() {
+    let service = service_with(TestDatabase::sqlite(), &["--publish-progress"]).await;
+    let directory = tempfile::tempdir().unwrap();
+    service.put_file("media/a", &media::mp3(directory.path(), 900.0)).await;
+    let pipeline = service.pipeline().await;
+    let job = service.create_job(&pipeline, "media/a", vec![output("a", "1351620000001-300010")]).await;
+    // The first message says that it began, the next how far it is.
+    let events = service.events(2).await;
+    let told = events.iter().find_map(|(_, event)| event.progress).expect("progress");
+    assert!(events.iter().all(|(_, event)| event.state == State::Progressing));
+    assert!((1..100).contains(&told.percent) && told.speed > 1.0, "{told:?}");
+    let read = service.raw_job(job.id().unwrap()).await;
+    assert!(read["Job"]["Progress"]["Percent"].as_u64().unwrap() >= told.percent.into(), "{read}");
+    service.client.cancel_job().id(job.id().unwrap()).send().await.unwrap();
+    assert_eq!(service.ended(job.id().unwrap()).await.status(), Some("Canceled"));
 }

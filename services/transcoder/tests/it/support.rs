@@ -1,10 +1,15 @@
 //! A running transcoder of a test's own, and its client.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_elastictranscoder::Client;
-use aws_sdk_elastictranscoder::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_elastictranscoder::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_elastictranscoder::config::{
+    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+};
+use aws_sdk_elastictranscoder::error::BoxError;
 use aws_sdk_elastictranscoder::types::{CreateJobOutput, Job, JobInput, Notifications};
 use aws_sdk_s3::primitives::ByteStream;
 use clap::Parser;
@@ -103,6 +108,26 @@ pub fn output(key: &str, preset: &str) -> CreateJobOutput {
     CreateJobOutput::builder().key(key).preset_id(preset).build()
 }
 
+/// Keeps the body of an answer.
+#[derive(Debug, Clone, Default)]
+struct Body(Arc<Mutex<Vec<u8>>>);
+
+impl Intercept for Body {
+    fn name(&self) -> &'static str {
+        "body"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        *self.0.lock().unwrap() = context.response().body().bytes().unwrap_or_default().to_vec();
+        Ok(())
+    }
+}
+
 impl Service {
     /// A pipeline over the world's bucket whose every topic is the one that the world's queue listens to.
     pub async fn pipeline(&self) -> String {
@@ -161,6 +186,14 @@ impl Service {
 
     pub async fn read_job(&self, id: &str) -> Job {
         self.client.read_job().id(id).send().await.unwrap().job.unwrap()
+    }
+
+    /// What ReadJob answers, with the members that its SDK does not know.
+    pub async fn raw_job(&self, id: &str) -> serde_json::Value {
+        let body = Body::default();
+        self.client.read_job().id(id).customize().interceptor(body.clone()).send().await.unwrap();
+        let body = body.0.lock().unwrap();
+        serde_json::from_slice(&body).unwrap()
     }
 
     /// Waits until a job has ended.
