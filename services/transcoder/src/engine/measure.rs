@@ -18,6 +18,8 @@ pub enum Measure {
     Flac,
     /// The `mvhd` box (ISO 14496-12, section 8.2.2).
     Mp4,
+    /// The tag in the first frame that says how many follow, and how many samples are none of the input.
+    Mp3,
     /// ffprobe reads the header.
     Probe,
     /// ffprobe counts frames: a transport stream does not say how long its last packet lasts.
@@ -31,6 +33,7 @@ pub async fn millis(runner: &Runner, measure: Measure, directory: &Path, index: 
         Measure::Wav => wav,
         Measure::Flac => flac,
         Measure::Mp4 => mp4,
+        Measure::Mp3 => mp3,
         Measure::Probe => return probe::output_millis(runner, directory, index).await,
         Measure::Frames => return probe::output_frames_millis(runner, directory, index).await,
     };
@@ -119,14 +122,44 @@ fn movie_header(file: &mut impl Read) -> io::Result<Option<i64>> {
     Ok(scaled(number(&fields[12..]), number(&fields[8..12])))
 }
 
+/// There is no standard of the tag, but a description that all go by (Mp3 Info Tag revision 1, "LAME tag").
+fn mp3(file: &mut (impl Read + Seek)) -> io::Result<Option<i64>> {
+    const INFO: &[&[u8]] = &[b"Info", b"Xing"];
+    const FRAMES_BYTES_TOC_QUALITY: u64 = 0b1111;
+    file.seek(SeekFrom::Start(0))?;
+    let start: [u8; 10] = read(file)?;
+    // Four groups of seven bits (ID3v2.4.0, section 6.2).
+    let tags = start[6..].iter().fold(0, |size, &byte| size << 7 | u64::from(byte & 0x7f)) + 10;
+    file.seek(SeekFrom::Start(if start.starts_with(b"ID3") { tags } else { 0 }))?;
+    let header: [u8; 4] = read(file)?;
+    let (is_mpeg1, is_mono) = (header[1] & 0x08 != 0, header[3] >> 6 == 3);
+    let row = if is_mpeg1 { [44_100, 48_000, 32_000] } else { [22_050, 24_000, 16_000] };
+    let Some(rate) = row.get(usize::from(header[2] >> 2 & 3)) else { return Ok(None) };
+    let (samples, side) = match (is_mpeg1, is_mono) {
+        (true, false) => (1152, 32),
+        (true, true) => (1152, 17),
+        (false, false) => (576, 17),
+        (false, true) => (576, 9),
+    };
+    file.seek(SeekFrom::Current(side))?;
+    // Name, flags, frames, bytes, 100 of contents, quality, 21 of other things, and twice twelve bits of silence.
+    let tag: [u8; 144] = read(file)?;
+    if !INFO.contains(&&tag[..4]) || number(&tag[4..8]) != FRAMES_BYTES_TOC_QUALITY {
+        return Ok(None);
+    }
+    let (frames, silence) = (number(&tag[8..12]), number(&tag[141..144]));
+    let silence = (silence >> 12) + (silence & 0xfff);
+    Ok(scaled((frames * samples).saturating_sub(silence), *rate))
+}
+
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
-/// `count / a_second`, in milliseconds.
+/// `count / a_second`, in milliseconds. What is not nothing is at least one.
 fn scaled(count: u64, a_second: u64) -> Option<i64> {
     let millis = (u128::from(count) * 1000 + u128::from(a_second / 2)).checked_div(u128::from(a_second))?;
-    i64::try_from(millis).ok()
+    i64::try_from(millis.max(u128::from(count > 0))).ok()
 }
 
 fn read<const N: usize>(file: &mut impl Read) -> io::Result<[u8; N]> {
@@ -151,6 +184,10 @@ mod tests {
             ("a.flac", "-c:a flac", flac),
             ("a.mp4", "-c:a aac -movflags +faststart", mp4),
             ("late.mp4", "-c:a aac", mp4),
+            ("a.mp3", "-c:a libmp3lame", mp3),
+            ("tags.mp3", "-c:a libmp3lame -ac 1 -metadata title=A", mp3),
+            ("plain.mp3", "-c:a libmp3lame -ar 22050 -id3v2_version 0", mp3),
+            ("mono.mp3", "-c:a libmp3lame -ar 16000 -ac 1", mp3),
         ] {
             let path = directory.path().join(name);
             let made = Command::new("ffmpeg")
@@ -171,6 +208,7 @@ mod tests {
         assert_eq!(flac(&mut Cursor::new(vec![0; 64])).unwrap(), None);
         assert_eq!(mp4(&mut Cursor::new(vec![0, 0, 0, 4, 0, 0, 0, 0])).unwrap(), None);
         assert!(flac(&mut Cursor::new(b"fLaC".to_vec())).is_err());
-        assert_eq!(scaled(1, 0), None);
+        assert_eq!(mp3(&mut Cursor::new(vec![0; 400])).unwrap(), None);
+        assert_eq!((scaled(1, 0), scaled(1, 44_100), scaled(0, 44_100)), (None, Some(1), Some(0)));
     }
 }

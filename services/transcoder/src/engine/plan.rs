@@ -135,12 +135,9 @@ fn container(name: &str) -> Option<Container> {
         "mp4" => {
             Container { arguments: MP4, content_type: "audio/mp4", measure: Measure::Mp4, codecs: &["AAC", "mp3"] }
         }
-        "mp3" => Container {
-            arguments: &["-f", "mp3"],
-            content_type: "audio/mpeg",
-            measure: Measure::Probe,
-            codecs: &["mp3"],
-        },
+        "mp3" => {
+            Container { arguments: &["-f", "mp3"], content_type: "audio/mpeg", measure: Measure::Mp3, codecs: &["mp3"] }
+        }
         "ts" => Container {
             arguments: &["-f", "mpegts"],
             content_type: "video/mp2t",
@@ -153,9 +150,10 @@ fn container(name: &str) -> Option<Container> {
             measure: Measure::Probe,
             codecs: &["mp2"],
         },
-        // Fragments of two seconds, for players that are given a file in pieces.
+        // Fragments of two seconds, for players that are given a file in pieces. The header waits for the first, as it
+        // says how much silence the coder has put before it.
         "fmp4" => Container {
-            arguments: &["-movflags", "+empty_moov+default_base_moof", "-frag_duration", "2000000", "-f", "mp4"],
+            arguments: &["-movflags", "+delay_moov+default_base_moof", "-frag_duration", "2000000", "-f", "mp4"],
             content_type: "audio/mp4",
             measure: Measure::Probe,
             codecs: &["AAC"],

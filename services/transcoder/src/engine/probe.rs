@@ -31,6 +31,7 @@ struct Probed {
 #[derive(Debug, Default, Deserialize)]
 struct Format {
     duration: Option<String>,
+    start_time: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,7 +73,7 @@ pub async fn probe(
 /// The length of an output in milliseconds, as its header says.
 pub async fn output_millis(runner: &Runner, directory: &Path, index: usize) -> anyhow::Result<i64> {
     let probed = show(runner, output_arguments(index), directory).await?;
-    Ok(probed.as_ref().and_then(millis).unwrap_or(0))
+    Ok(probed.as_ref().and_then(output_length).unwrap_or(0))
 }
 
 /// The length of an output in milliseconds, by the count of its frames.
@@ -89,7 +90,7 @@ fn output_arguments(index: usize) -> Vec<String> {
 }
 
 async fn show(runner: &Runner, mut arguments: Vec<String>, directory: &Path) -> anyhow::Result<Option<Probed>> {
-    let entries = "format=duration:stream=codec_type,codec_name,width,height,avg_frame_rate,duration,sample_rate,channels,\
+    let entries = "format=duration,start_time:stream=codec_type,codec_name,width,height,avg_frame_rate,duration,sample_rate,channels,\
 nb_read_packets:stream_disposition=attached_pic";
     let quiet = ["-hide_banner", "-loglevel", "warning"];
     arguments.extend(quiet.into_iter().chain(["-show_entries", entries, "-of", "json"]).map(String::from));
@@ -139,10 +140,24 @@ impl Stream {
 }
 
 fn millis(probed: &Probed) -> Option<i64> {
-    let of = |text: &Option<String>| text.as_deref()?.parse::<f64>().ok().filter(|seconds| seconds.is_finite());
-    let seconds =
-        of(&probed.format.duration).or_else(|| probed.streams.iter().find_map(|stream| of(&stream.duration)))?;
-    Some((seconds * 1000.0).round() as i64)
+    let whole = seconds(&probed.format.duration);
+    rounded(whole.or_else(|| probed.streams.iter().find_map(|stream| seconds(&stream.duration)))?)
+}
+
+/// Silence that a coder has put before the sound counts in the length of fragmented MP4, and has times below 0.
+fn output_length(probed: &Probed) -> Option<i64> {
+    let before = seconds(&probed.format.start_time).unwrap_or(0.0).min(0.0);
+    rounded(seconds(&probed.format.duration)? + before)
+}
+
+fn seconds(text: &Option<String>) -> Option<f64> {
+    text.as_deref()?.parse::<f64>().ok().filter(|seconds| seconds.is_finite())
+}
+
+/// Milliseconds; what is not nothing is at least one.
+fn rounded(seconds: f64) -> Option<i64> {
+    let millis = (seconds * 1000.0).round() as i64;
+    Some(if seconds > 0.0 { millis.max(1) } else { millis })
 }
 
 /// Each packet is one frame of a fixed number of samples (ISO 14496-3 for AAC, ISO 11172-3 for MP3).

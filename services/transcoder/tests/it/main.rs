@@ -8,6 +8,7 @@ mod api_presets;
 mod api_roles;
 mod failures;
 mod jobs;
+mod matrix;
 mod redelivery;
 mod support;
 mod turns;
