@@ -27,6 +27,16 @@ pub enum FailureCode {
     Unhandled,
     /// 4008: the preset wants audio or video that the input has not.
     PresetMismatch,
+    /// 4009: more artworks than an output may have.
+    TooManyArtworks,
+    /// 4010: an artwork of the request cannot be read.
+    ArtworkUnreadable,
+    /// 4011: an artwork of the input cannot be read.
+    EmbeddedArtworkUnreadable,
+    /// 4012: an artwork of the request is too large.
+    ArtworkTooLarge,
+    /// 4013: an artwork of the input is too large.
+    EmbeddedArtworkTooLarge,
     /// 4014: a clip starts behind the end of the input.
     ClipBehindEnd,
     /// 9999: a fault of the service.
@@ -48,6 +58,11 @@ impl FailureCode {
             Self::InputTooLarge => 4002,
             Self::Unhandled => 4007,
             Self::PresetMismatch => 4008,
+            Self::TooManyArtworks => 4009,
+            Self::ArtworkUnreadable => 4010,
+            Self::EmbeddedArtworkUnreadable => 4011,
+            Self::ArtworkTooLarge => 4012,
+            Self::EmbeddedArtworkTooLarge => 4013,
             Self::ClipBehindEnd => 4014,
             Self::Internal => 9999,
         }
