@@ -3,13 +3,14 @@
 //! A small graph of steps, each a function with plain inputs and outputs:
 //!
 //! ```text
-//! fetch ─► probe, encode ─► measure ─► store (outputs at once)
+//! fetch ─► probe, encode ─► art ─► measure ─► store (outputs at once)
 //! look for outputs that exist, beside fetch
 //! ```
 //!
 //! A short input is probed and encoded side by side; a long one is probed first and then encoded in segments, on all
 //! cores ([`split`]).
 
+mod art;
 mod clip;
 mod encode;
 mod measure;
@@ -33,6 +34,7 @@ use futures::future::join_all;
 
 use crate::gauge::Gauge;
 
+pub use art::AlbumArt;
 pub use clip::Clip;
 pub use encode::EncodeInput;
 use meter::Meter;
@@ -82,6 +84,8 @@ pub struct TaskOutput {
     pub object: Object,
     /// How it is made.
     pub encoding: Encoding,
+    /// The pictures that it gets; none when nothing is said.
+    pub album_art: Option<AlbumArt>,
 }
 
 /// What came of a task.
@@ -181,6 +185,8 @@ impl Engine {
         }
         let wanted: Vec<usize> = (0..results.len()).filter(|&index| results[index].is_ok()).collect();
         let (probed, encoded) = self.probe_and_encode(task, gauge, &wanted, directory, size).await?;
+        let input = EncodeInput { demuxer: task.demuxer, directory };
+        let encoded = art::add(self, task, &input, &wanted, probed.as_ref(), encoded).await?;
         let stores = wanted.iter().zip(encoded).map(|(&index, made)| {
             let sound = probed.as_ref().and_then(|media| media.sound);
             async move { (index, self.store(task, index, made, directory, sound).await) }

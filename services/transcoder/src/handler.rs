@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::engine::{Clip, Encoding, Engine, Object, Report, Task, TaskOutput, demuxer};
+use crate::engine::{AlbumArt, Clip, Encoding, Engine, Object, Report, Task, TaskOutput, demuxer};
 use crate::gauge::{Progress, Reading, gauge};
 use crate::message::{Message, request};
 use crate::store::{self, Lease, Store};
@@ -315,7 +315,9 @@ fn task(pipeline: &Pipeline, job: &Job, custom: &HashMap<String, Preset>) -> Res
             .ok_or_else(|| invalid(format!("no preset {}", output.preset_id)))?;
         let encoding = Encoding::of(preset).map_err(|unsupported| invalid(unsupported.to_string()))?;
         let object = Object { bucket: bucket.clone(), key: format!("{prefix}{}", output.key) };
-        Ok(TaskOutput { object, encoding })
+        let art = output.album_art.as_ref();
+        let art = art.map(|art| AlbumArt::of(art, &preset.container, &pipeline.input_bucket));
+        Ok(TaskOutput { object, encoding, album_art: art.transpose().map_err(invalid)? })
     };
     Ok(Task {
         job_id: job.id.clone(),

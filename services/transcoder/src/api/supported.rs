@@ -41,12 +41,13 @@ fn input(input: &JobInput) -> Result<(), ApiError> {
 
 fn output(output: &CreateJobOutput) -> Result<(), ApiError> {
     let filled = |pattern: &Option<String>| pattern.as_deref().is_some_and(|pattern| !pattern.is_empty());
+    let mut artwork = output.album_art.iter().flat_map(|art| art.artwork.iter().flatten());
     for (name, given) in [
         ("Output:ThumbnailPattern", filled(&output.thumbnail_pattern)),
         ("Output:ThumbnailEncryption", output.thumbnail_encryption.is_some()),
         ("Output:SegmentDuration", output.segment_duration.is_some()),
         ("Output:Watermarks", output.watermarks.as_ref().is_some_and(|all| !all.is_empty())),
-        ("Output:AlbumArt", output.album_art.is_some()),
+        ("Output:AlbumArt:Artwork:Encryption", artwork.any(|artwork| artwork.encryption.is_some())),
         ("Output:Composition", output.composition.as_ref().is_some_and(|all| !all.is_empty())),
         ("Output:Captions", output.captions.is_some()),
         ("Output:Encryption", output.encryption.is_some()),
@@ -77,7 +78,8 @@ mod tests {
     #[test]
     fn a_plain_job_passes_and_so_do_empty_members() {
         assert_eq!(refused(|_| {}), None);
-        let empty = json!({ "ThumbnailPattern": "", "Watermarks": [], "Composition": [], "Rotate": "0" });
+        let empty =
+            json!({ "ThumbnailPattern": "", "Watermarks": [], "Composition": [], "Rotate": "0", "AlbumArt": {} });
         assert_eq!(refused(|job| job["Outputs"] = json!([empty])), None);
         assert_eq!(refused(|job| job["Playlists"] = json!([])), None);
     }
@@ -89,7 +91,6 @@ mod tests {
             ("ThumbnailEncryption", json!({})),
             ("SegmentDuration", json!("10")),
             ("Watermarks", json!([{}])),
-            ("AlbumArt", json!({})),
             ("Composition", json!([{}])),
             ("Captions", json!({})),
             ("Encryption", json!({})),
@@ -97,6 +98,9 @@ mod tests {
             let message = refused(|job| job["Outputs"][0][name] = value);
             assert_eq!(message, Some(format!("Output:{name} is not supported by this server yet.")));
         }
+        let encrypted = json!({ "Artwork": [{}, { "Encryption": { "Mode": "s3" } }] });
+        let message = refused(|job| job["Outputs"][0]["AlbumArt"] = encrypted);
+        assert_eq!(message.unwrap(), "Output:AlbumArt:Artwork:Encryption is not supported by this server yet.");
         for name in ["Encryption", "InputCaptions"] {
             let message = refused(|job| job["Input"][name] = json!({}));
             assert_eq!(message, Some(format!("Input:{name} is not supported by this server yet.")));

@@ -18,6 +18,8 @@ pub struct Media {
     pub has_audio: bool,
     /// The first audio stream, when its rate and channels are known.
     pub sound: Option<Sound>,
+    /// The streams that are pictures of its album, by their numbers.
+    pub pictures: Vec<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +38,8 @@ struct Format {
 
 #[derive(Debug, Deserialize)]
 struct Stream {
+    #[serde(default)]
+    index: usize,
     codec_type: Option<String>,
     /// Absent when ffmpeg does not know the codec.
     codec_name: Option<String>,
@@ -90,7 +94,7 @@ fn output_arguments(index: usize) -> Vec<String> {
 }
 
 async fn show(runner: &Runner, mut arguments: Vec<String>, directory: &Path) -> anyhow::Result<Option<Probed>> {
-    let entries = "format=duration,start_time:stream=codec_type,codec_name,width,height,avg_frame_rate,duration,sample_rate,channels,\
+    let entries = "format=duration,start_time:stream=index,codec_type,codec_name,width,height,avg_frame_rate,duration,sample_rate,channels,\
 nb_read_packets:stream_disposition=attached_pic";
     let quiet = ["-hide_banner", "-loglevel", "warning"];
     arguments.extend(quiet.into_iter().chain(["-show_entries", entries, "-of", "json"]).map(String::from));
@@ -119,8 +123,10 @@ fn media(probed: &Probed, size: u64) -> Result<Media, Failure> {
             Failure::new(FailureCode::PresetMismatch, "The input has neither audio nor video that can be decoded.")
         });
     }
+    let pictures = probed.streams.iter().filter(|stream| stream.disposition.attached_pic != 0);
     Ok(Media {
         has_audio: !audio.is_empty(),
+        pictures: pictures.map(|stream| stream.index).collect(),
         sound: audio.first().and_then(|stream| stream.sound()),
         detected: DetectedProperties {
             width: video.and_then(|stream| stream.width),
@@ -209,11 +215,12 @@ mod tests {
     #[test]
     fn a_song_with_a_cover_is_audio() {
         let song = probed(
-            r#"{"streams":[{"codec_type":"audio","codec_name":"mp3"},{"codec_type":"video","codec_name":"png","width":600,
+            r#"{"streams":[{"codec_type":"audio","codec_name":"mp3"},{"index":1,"codec_type":"video","codec_name":"png","width":600,
             "height":600,"disposition":{"attached_pic":1}}],"format":{"duration":"1.0449"}}"#,
         );
         let media = media(&song, 7).unwrap();
         assert!(media.has_audio);
+        assert_eq!(media.pictures, [1]);
         let expected = DetectedProperties { file_size: Some(7), duration_millis: Some(1045), ..Default::default() };
         assert_eq!(media.detected, expected);
     }

@@ -25,7 +25,7 @@ const MAX_PARTS: u64 = 10_000;
 const PARTS_AT_ONCE: usize = 3;
 
 /// An object's place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Object {
     /// Its bucket.
     pub bucket: String,

@@ -154,7 +154,7 @@ async fn a_clip_is_cut_out_to_the_sample() {
 async fn a_long_input_is_encoded_in_segments_to_the_same_length() {
     let service = service(testing::TestDatabase::sqlite()).await;
     let directory = tempfile::tempdir().unwrap();
-    service.put_file("media/a", &media::flac(directory.path(), 70.0)).await;
+    service.put_file("media/a", &media::wav(directory.path(), 70.0)).await;
     let pipeline = service.pipeline().await;
     let outputs = vec![output("a.mp4", MP4), output("a.wav", WAV), output("a.ts", "1351620000001-200060")];
     let job = service.create_job(&pipeline, "media/a", outputs).await;

@@ -6,6 +6,7 @@ mod api_lists;
 mod api_pipelines;
 mod api_presets;
 mod api_roles;
+mod art;
 mod failures;
 mod jobs;
 mod matrix;

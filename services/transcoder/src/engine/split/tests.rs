@@ -84,8 +84,11 @@ impl Bench {
 
 fn task(presets: &[&str]) -> Task {
     let object = Object { bucket: String::new(), key: String::new() };
-    let output =
-        |id: &&str| TaskOutput { object: object.clone(), encoding: Encoding::of(presets::get(id).unwrap()).unwrap() };
+    let output = |id: &&str| TaskOutput {
+        object: object.clone(),
+        encoding: Encoding::of(presets::get(id).unwrap()).unwrap(),
+        album_art: None,
+    };
     let outputs = presets.iter().map(output).collect();
     Task { job_id: "test".into(), input: object.clone(), demuxer: None, clip: None, outputs }
 }
@@ -215,6 +218,7 @@ async fn a_segment_that_fails_is_encoded_again_alone() {
 #[test]
 fn only_long_inputs_that_can_be_joined_are_split() {
     let media = |millis, channels| Media {
+        pictures: Vec::new(),
         detected: elastic_transcoder::DetectedProperties { duration_millis: Some(millis), ..Default::default() },
         has_audio: true,
         sound: Some(Sound { rate: RATE, channels }),
