@@ -263,7 +263,7 @@ impl Engine {
             match settled(split::encode(&self.runner, input, task, &plan, meter.as_ref()).await)? {
                 Ok(()) => return Ok((probed, vec![Ok(()); wanted.len()])),
                 // Which output it was comes to light when all are tried in one piece.
-                Err(failure) if failure.code == FailureCode::Unhandled => {}
+                Err(failure) if encode::is_of_one(&failure) => {}
                 Err(failure) => return Ok((probed, vec![Err(failure); wanted.len()])),
             }
         }

@@ -1,9 +1,11 @@
 //! One ffmpeg command that decodes once and makes every output.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use anyhow::anyhow;
 use elastic_transcoder::{Failure, FailureCode};
+use rustix::process::Signal;
 
 use super::meter::Meter;
 use super::process::{self, Ended};
@@ -73,7 +75,7 @@ pub async fn encode(
     }
     let together = settled(command(runner, input, task, wanted, meter).await)?;
     match together {
-        Err(failure) if wanted.len() > 1 && failure.code == FailureCode::Unhandled => {
+        Err(failure) if wanted.len() > 1 && is_of_one(&failure) => {
             let mut results = Vec::with_capacity(wanted.len());
             for index in wanted {
                 results.push(settled(command(runner, input, task, std::slice::from_ref(index), meter).await)?);
@@ -104,12 +106,21 @@ async fn command(
     succeeded(ended, task, &runner.limits)
 }
 
+/// Whether it may be the fault of one output of several. Which one comes to light when each is tried by itself.
+pub fn is_of_one(failure: &Failure) -> bool {
+    matches!(failure.code, FailureCode::Unhandled | FailureCode::InputTooLarge)
+}
+
 /// What the end of an ffmpeg means for the job.
 pub fn succeeded(ended: Ended, task: &Task, limits: &Limits) -> Result<(), StepError> {
     match ended {
         Ended::Exited { status, .. } if status.success() => Ok(()),
         Ended::Exited { stderr, .. } if stderr.contains("No space left on device") => {
             Err(StepError::Again(anyhow!("no space left for the files of job {}", task.job_id)))
+        }
+        Ended::Exited { status, .. } if status.signal() == Some(Signal::XFSZ.as_raw()) => {
+            let sentence = format!("An output has more than {} bytes.", limits.output_bytes);
+            Err(StepError::Failed(Failure::new(FailureCode::InputTooLarge, sentence)))
         }
         Ended::Exited { status, stderr, .. } => {
             // Mostly the file's fault, so there is nothing for an operator to do.

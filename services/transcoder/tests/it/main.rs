@@ -8,6 +8,7 @@ mod api_presets;
 mod api_roles;
 mod art;
 mod failures;
+mod hostile;
 mod jobs;
 mod matrix;
 mod redelivery;
