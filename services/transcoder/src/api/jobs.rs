@@ -1,7 +1,7 @@
 //! Jobs.
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use common::Timestamp;
 use elastic_transcoder::{
     ApiError, CreateJobRequest, ErrorCode, Job, JobInput, JobOutput, JobStatus, Pipeline, Preset, Timing, validate,
@@ -11,7 +11,7 @@ use serde_json::json;
 use sqlx::AnyConnection;
 
 use super::pipelines::{ID_TRIES, fresh_id, no_id, slice, too_many};
-use super::reply::{Fault, Listing, Reply, accepted, parse, reply};
+use super::reply::{Fault, Listing, Named, Reply, accepted, parse, reply};
 use super::{Api, presets, supported};
 use crate::engine::Encoding;
 use crate::message::request as call;
@@ -49,7 +49,7 @@ pub async fn create(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> 
 }
 
 /// ReadJob. `Progress` is an addition of ours, which the clients of the original ignore.
-pub async fn read(State(api): State<Api>, Path(id): Path<String>) -> Reply {
+pub async fn read(State(api): State<Api>, Named(id): Named) -> Reply {
     validate::id("id", &id)?;
     let mut connection = api.store().database.pool().acquire().await?;
     let seen = store::see_job(&mut connection, &id).await?;
@@ -62,7 +62,7 @@ pub async fn read(State(api): State<Api>, Path(id): Path<String>) -> Reply {
 }
 
 /// CancelJob. The original refused it for a job that runs; here whoever runs the job hears of it and stops.
-pub async fn cancel(State(api): State<Api>, Path(id): Path<String>) -> Reply {
+pub async fn cancel(State(api): State<Api>, Named(id): Named) -> Reply {
     validate::id("id", &id)?;
     for _ in 0..CANCEL_TRIES {
         let mut transaction = api.store().begin().await?;
@@ -83,7 +83,7 @@ pub async fn cancel(State(api): State<Api>, Path(id): Path<String>) -> Reply {
 }
 
 /// ListJobsByPipeline
-pub async fn list_by_pipeline(State(api): State<Api>, Path(id): Path<String>, Listing(query): Listing) -> Reply {
+pub async fn list_by_pipeline(State(api): State<Api>, Named(id): Named, Listing(query): Listing) -> Reply {
     validate::id("pipelineId", &id)?;
     let mut connection = api.store().database.pool().acquire().await?;
     if store::find_pipeline(&mut connection, &id).await?.is_none() {
@@ -94,7 +94,7 @@ pub async fn list_by_pipeline(State(api): State<Api>, Path(id): Path<String>, Li
 }
 
 /// ListJobsByStatus
-pub async fn list_by_status(State(api): State<Api>, Path(status): Path<String>, Listing(query): Listing) -> Reply {
+pub async fn list_by_status(State(api): State<Api>, Named(status): Named, Listing(query): Listing) -> Reply {
     validate::status(&status)?;
     let status: JobStatus = status.parse().map_err(|_| ApiError::validation("unknown status"))?;
     let mut connection = api.store().database.pool().acquire().await?;

@@ -1,7 +1,7 @@
 //! Pipelines.
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use common::Timestamp;
 use elastic_transcoder::{
     ApiError, CreatePipelineRequest, ErrorCode, ListQuery, Pipeline, PipelineOutputConfig, PipelineStatus,
@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::reply::{Fault, Listing, Reply, accepted, parse, reply};
+use super::reply::{Fault, Listing, Named, Reply, accepted, parse, reply};
 use super::{Api, supported};
 use crate::message::request;
 use crate::store::{self, Hold, Slice};
@@ -45,7 +45,7 @@ pub async fn create(State(api): State<Api>, body: Bytes) -> Reply {
 }
 
 /// ReadPipeline
-pub async fn read(State(api): State<Api>, Path(id): Path<String>) -> Reply {
+pub async fn read(State(api): State<Api>, Named(id): Named) -> Reply {
     validate::id("id", &id)?;
     let mut connection = api.store().database.pool().acquire().await?;
     let pipeline = store::find_pipeline(&mut connection, &id).await?;
@@ -62,7 +62,7 @@ pub async fn list(State(api): State<Api>, Listing(query): Listing) -> Reply {
 }
 
 /// UpdatePipeline
-pub async fn update(State(api): State<Api>, Path(id): Path<String>, body: Bytes) -> Reply {
+pub async fn update(State(api): State<Api>, Named(id): Named, body: Bytes) -> Reply {
     validate::id("id", &id)?;
     let request: UpdatePipelineRequest = parse(&body)?;
     validate::update_pipeline(&request)?;
@@ -73,7 +73,7 @@ pub async fn update(State(api): State<Api>, Path(id): Path<String>, body: Bytes)
 }
 
 /// UpdatePipelineNotifications. What is left out stays, as in UpdatePipeline; for this operation that is not documented.
-pub async fn update_notifications(State(api): State<Api>, Path(id): Path<String>, body: Bytes) -> Reply {
+pub async fn update_notifications(State(api): State<Api>, Named(id): Named, body: Bytes) -> Reply {
     validate::id("id", &id)?;
     let request: UpdatePipelineNotificationsRequest = parse(&body)?;
     validate::update_pipeline_notifications(&request)?;
@@ -83,7 +83,7 @@ pub async fn update_notifications(State(api): State<Api>, Path(id): Path<String>
 }
 
 /// UpdatePipelineStatus
-pub async fn update_status(State(api): State<Api>, Path(id): Path<String>, body: Bytes) -> Reply {
+pub async fn update_status(State(api): State<Api>, Named(id): Named, body: Bytes) -> Reply {
     validate::id("id", &id)?;
     let request: UpdatePipelineStatusRequest = parse(&body)?;
     validate::update_pipeline_status(&request)?;
@@ -93,7 +93,7 @@ pub async fn update_status(State(api): State<Api>, Path(id): Path<String>, body:
 }
 
 /// DeletePipeline
-pub async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Reply {
+pub async fn delete(State(api): State<Api>, Named(id): Named) -> Reply {
     validate::id("id", &id)?;
     let store = api.store();
     let mut transaction = store.begin().await?;

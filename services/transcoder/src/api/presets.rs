@@ -1,7 +1,7 @@
 //! Presets: the service's own, which nobody can change, and custom ones, which can be made and deleted.
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use common::Timestamp;
 use elastic_transcoder::{ApiError, CreatePresetRequest, ErrorCode, ListQuery, Preset, Thumbnails, presets, validate};
 use http::StatusCode;
@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 
 use super::Api;
 use super::pipelines::{ID_TRIES, fresh_id, no_id, slice, too_many};
-use super::reply::{Listing, Reply, accepted, parse, reply};
+use super::reply::{Listing, Named, Reply, accepted, parse, reply};
 use crate::store::{self, PAGE};
 
 /// CreatePreset
@@ -34,7 +34,7 @@ pub async fn create(State(api): State<Api>, body: Bytes) -> Reply {
 }
 
 /// ReadPreset
-pub async fn read(State(api): State<Api>, Path(id): Path<String>) -> Reply {
+pub async fn read(State(api): State<Api>, Named(id): Named) -> Reply {
     validate::id("id", &id)?;
     let mut connection = api.store().database.pool().acquire().await?;
     let preset = find(&api, &mut connection, &id).await?;
@@ -58,7 +58,7 @@ pub async fn list(State(api): State<Api>, Listing(query): Listing) -> Reply {
 }
 
 /// DeletePreset
-pub async fn delete(State(api): State<Api>, Path(id): Path<String>) -> Reply {
+pub async fn delete(State(api): State<Api>, Named(id): Named) -> Reply {
     validate::id("id", &id)?;
     if presets::get(&id).is_some() {
         return Err(ApiError::new(ErrorCode::AccessDenied, "A system preset cannot be deleted.").into());

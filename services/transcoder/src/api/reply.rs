@@ -1,7 +1,7 @@
 //! Replies: JSON with a request id, and errors in the form that SDKs read.
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::response::{IntoResponse, Response};
 use elastic_transcoder::{ApiError, ErrorCode, ListQuery, validate};
 use http::request::Parts;
@@ -63,6 +63,21 @@ impl<S: Sync> FromRequestParts<S> for Listing {
         };
         validate::list(&query)?;
         Ok(Self(query))
+    }
+}
+
+/// The name in the path: an id or a status.
+pub struct Named(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Self(name)),
+            // Percent-encoded bytes that are no UTF-8.
+            Err(_) => Err(ApiError::validation("The name in the path cannot be read.").into()),
+        }
     }
 }
 

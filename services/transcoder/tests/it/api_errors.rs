@@ -53,6 +53,9 @@ async fn other_versions_and_other_paths_are_told_apart() {
         let (status, kind, _) = raw(&service, path, "{}").await;
         assert_eq!((status, kind.as_str()), (404, "UnknownOperationException"), "{path}");
     }
+    let (status, kind, reply) = raw(&service, "/2012-09-25/pipelines/%ff/status", "{}").await;
+    assert_eq!((status, kind.as_str()), (400, "ValidationException"));
+    assert_eq!(reply["message"], "The name in the path cannot be read.");
     let (status, kind, _) = raw(&service, "/2012-09-25/presets/x", "{}").await;
     assert_eq!((status, kind.as_str()), (404, "UnknownOperationException"), "a path with another method");
 }
