@@ -76,6 +76,10 @@ pub struct EngineConfig {
     /// How many encoders run at once, for all jobs together; as many as there are cores by default.
     #[arg(long, env = "SEGUE_TRANSCODER_ENCODERS")]
     pub encoders: Option<NonZeroUsize>,
+    /// A bucket through which processes with the same tables encode segments of each other's long jobs. Without it
+    /// each job stays with one process.
+    #[arg(long, env = "SEGUE_TRANSCODER_SHARE_BUCKET")]
+    pub share_bucket: Option<String>,
     /// Files and directories that ffmpeg may read beside itself and the system's libraries, several with commas: where
     /// an ffmpeg of another origin has its own (Linux only).
     #[arg(long, env = "SEGUE_TRANSCODER_READABLE", value_delimiter = ',')]

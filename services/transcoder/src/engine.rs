@@ -33,6 +33,7 @@ use elastic_transcoder::{DetectedProperties, Failure, FailureCode};
 use futures::future::join_all;
 
 use crate::gauge::Gauge;
+use crate::share::Offers;
 
 pub use art::AlbumArt;
 pub use clip::Clip;
@@ -46,6 +47,7 @@ pub use runner::Runner;
 use scratch::Full;
 
 pub use scratch::Scratch;
+pub use split::{Part, make};
 pub use storage::{Object, Storage};
 pub use tools::Tools;
 
@@ -75,6 +77,8 @@ pub struct Task {
     pub clip: Option<Clip>,
     /// What to make.
     pub outputs: Vec<TaskOutput>,
+    /// Where segments may be offered to other processes, if anywhere.
+    pub offers: Option<Offers>,
 }
 
 /// One file to make.
@@ -141,6 +145,12 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// Which ffmpeg this is, in its own words.
+    pub async fn version(&self) -> anyhow::Result<String> {
+        let directory = self.scratch.directory().context("cannot make a scratch directory")?;
+        self.runner.version(directory.path()).await
+    }
+
     /// Runs a task to its end, and says how far a long one is. An error means that another try may succeed.
     pub async fn run(&self, task: &Task, gauge: &Gauge) -> anyhow::Result<Report> {
         let directory = self.scratch.directory().context("cannot make a scratch directory")?;

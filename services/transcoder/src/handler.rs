@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::engine::{AlbumArt, Clip, Encoding, Engine, Object, Report, Task, TaskOutput, demuxer};
 use crate::gauge::{Progress, Reading, gauge};
 use crate::message::{Message, request};
+use crate::share::Sharing;
 use crate::store::{self, Lease, Store};
 use crate::{events, leftovers, progress};
 
@@ -59,6 +60,8 @@ pub struct Settings {
     pub jobs_queue: String,
     /// Whether topics are told how far running jobs are.
     pub publish_progress: bool,
+    /// Where segments are shared, if anywhere.
+    pub sharing: Option<Sharing>,
 }
 
 /// A job that this worker has the lease of.
@@ -158,17 +161,22 @@ impl JobHandler {
             tracing::error!(job_id, "job given up: it was begun before and has not ended within a day");
             return self.finish(claim, &failed(given_up()), None).await;
         }
-        let presets = self.custom_presets(&claim.job).await?;
-        let task = match task(&claim.pipeline, &claim.job, &presets) {
+        let presets = custom_presets(&self.store, &claim.job).await?;
+        let mut task = match task(&claim.pipeline, &claim.job, &presets) {
             Ok(task) => task,
             Err(failure) => return self.finish(claim, &failed(failure), None).await,
         };
+        task.offers = self.settings.sharing.as_ref().map(|sharing| sharing.offers(job_id, &claim.owner));
         let (gauge, reading) = gauge();
         let ran = tokio::select! {
             ran = self.engine.run(&task, &gauge) => ran,
             // Dropping the engine's work kills its ffmpeg.
-            () = self.keep(claim, &reading) => return self.stopped(job_id, &task).await,
+            () = self.keep(claim, &reading) => {
+                self.clear(claim).await;
+                return self.stopped(job_id, &task).await;
+            }
         };
+        self.clear(claim).await;
         match ran {
             Ok(report) => self.finish(claim, &report, Some(&task)).await,
             Err(cause) if running_ms() > GIVE_UP_FAILING_MS => {
@@ -179,17 +187,11 @@ impl JobHandler {
         }
     }
 
-    /// The presets of the job that clients made.
-    async fn custom_presets(&self, job: &Job) -> Result<HashMap<String, Preset>, sqlx::Error> {
-        let mut found = HashMap::new();
-        let ids = job.outputs.iter().map(|output| &output.preset_id).filter(|id| presets::get(id).is_none());
-        for id in ids {
-            let mut connection = self.store.database.pool().acquire().await?;
-            if let Some(preset) = store::find_preset_of_job(&mut connection, id).await? {
-                found.insert(id.clone(), preset);
-            }
+    /// Nothing of the job is with helpers any more.
+    async fn clear(&self, claim: &Claim) {
+        if let Some(sharing) = &self.settings.sharing {
+            sharing.clear(&claim.owner).await;
         }
-        Ok(found)
     }
 
     /// Says that this worker runs the job, and how far it is, until the job is no longer its own.
@@ -302,9 +304,22 @@ fn given_up() -> JobFailure {
     JobFailure::new(FailureCode::Internal, "An internal error kept the job from being done.")
 }
 
+/// The presets of the job that clients made.
+pub async fn custom_presets(store: &Store, job: &Job) -> Result<HashMap<String, Preset>, sqlx::Error> {
+    let mut found = HashMap::new();
+    let ids = job.outputs.iter().map(|output| &output.preset_id).filter(|id| presets::get(id).is_none());
+    for id in ids {
+        let mut connection = store.database.pool().acquire().await?;
+        if let Some(preset) = store::find_preset_of_job(&mut connection, id).await? {
+            found.insert(id.clone(), preset);
+        }
+    }
+    Ok(found)
+}
+
 /// What the engine has to do. It was checked when the job came, so a failure means that this version knows less than
 /// the one that took the job, or that a preset was deleted very long ago.
-fn task(pipeline: &Pipeline, job: &Job, custom: &HashMap<String, Preset>) -> Result<Task, JobFailure> {
+pub fn task(pipeline: &Pipeline, job: &Job, custom: &HashMap<String, Preset>) -> Result<Task, JobFailure> {
     let input = job.input.clone().unwrap_or_default();
     let bucket = pipeline.content_config.bucket.clone().unwrap_or_default();
     let prefix = job.output_key_prefix.as_deref().unwrap_or_default();
@@ -325,5 +340,6 @@ fn task(pipeline: &Pipeline, job: &Job, custom: &HashMap<String, Preset>) -> Res
         demuxer: input.container.as_deref().and_then(demuxer),
         clip: input.time_span.as_ref().and_then(Clip::of),
         outputs: job.outputs.iter().map(output).collect::<Result<_, _>>()?,
+        offers: None,
     })
 }

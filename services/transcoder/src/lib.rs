@@ -12,6 +12,7 @@ mod handler;
 mod leftovers;
 mod message;
 mod progress;
+mod share;
 mod store;
 mod sweep;
 
@@ -32,30 +33,44 @@ pub use store::{MIGRATIONS, SCHEMA, Store};
 
 use engine::{Engine, Runner, Scratch, Storage, Tools};
 use handler::JobHandler;
+use share::{Helper, Sharing};
 
 /// The message of a process that died is received again after this, when the lease of its job has ended.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts the service: its consumer and relay run on the platform; the API's routes are given back.
 pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router> {
-    let engine = engine(platform, &config.engine).await?;
+    let engine = Arc::new(engine(platform, &config.engine).await?);
     let store = Store::new(Database::connect(&config.database, SCHEMA, &MIGRATIONS).await?);
     let jobs_queue = platform.names.full(TRANSCODER_JOBS);
     let queue = find::queue(&platform.aws.sqs, &platform.names, TRANSCODER_JOBS).await?;
     let settings = Settings { concurrency: config.engine.jobs(), visibility_timeout: VISIBILITY_TIMEOUT };
     let shutdown = &platform.shutdown;
+    let sharing = match &config.engine.share_bucket {
+        Some(bucket) => Some(Sharing::open(store.clone(), &engine, bucket).await?),
+        None => None,
+    };
     let handler = JobHandler::new(
         store.clone(),
-        Arc::new(engine),
+        engine.clone(),
         platform.aws.s3.clone(),
-        handler::Settings { jobs_queue: jobs_queue.clone(), publish_progress: config.publish_progress },
+        handler::Settings {
+            jobs_queue: jobs_queue.clone(),
+            publish_progress: config.publish_progress,
+            sharing: sharing.clone(),
+        },
         shutdown.intake(),
     );
     let consumer = Consumer::new(platform.aws.sqs.clone(), queue, settings, handler);
     let relay = Relay::new(store.outbox.clone(), platform.aws.sqs.clone(), platform.aws.sns.clone());
     shutdown.spawn("transcoder's consumer", consumer.run(Stop { intake: shutdown.intake(), work: shutdown.work() }));
     shutdown.spawn("transcoder's relay", relay.run(shutdown.intake()));
-    let kept = sweep::Settings { jobs_queue: jobs_queue.clone(), keep_days: config.keep_jobs };
+    if let Some(sharing) = sharing.clone() {
+        let helper = Helper::new(store.clone(), engine, sharing);
+        let stop = Stop { intake: shutdown.intake(), work: shutdown.work() };
+        shutdown.spawn("transcoder's helper", helper.run(stop));
+    }
+    let kept = sweep::Settings { jobs_queue: jobs_queue.clone(), keep_days: config.keep_jobs, sharing };
     shutdown.spawn("transcoder's sweep", sweep::run(store.clone(), kept, shutdown.intake()));
     let database = store.database.clone();
     platform.health.check("transcoder database", move || {

@@ -1,6 +1,7 @@
 //! What the transcoder remembers: pipelines, presets and jobs, each as the document that the API shows.
 
 mod jobs;
+mod offers;
 pub mod old;
 mod pipelines;
 mod presets;
@@ -13,6 +14,10 @@ use sqlx::{Any, Transaction};
 
 pub use jobs::{
     Created, count_waiting, create_job, find_job, jobs_by_pipeline, jobs_by_status, see_job, update_job, waiting,
+};
+pub use offers::{
+    Offer, OfferState, Seen, claim_offer, create_offer, delete_offer, end_offer, find_offer_state, next_offer,
+    offer_failed, offer_is_done, offer_is_ready, offers_of_run, renew_offer, see_offers, stale_offers, withdraw_offer,
 };
 pub use pipelines::{
     Hold, count_pipelines, create_pipeline, delete_pipeline, find_pipeline, find_pipeline_of_job, hold_pipeline,

@@ -9,6 +9,7 @@ use common::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::request;
+use crate::share::Sharing;
 use crate::store::{self, Store, old};
 
 /// The time between two rounds.
@@ -29,6 +30,8 @@ pub struct Settings {
     pub jobs_queue: String,
     /// For how many days finished jobs can be read, and deleted presets be used by jobs that came before.
     pub keep_days: u32,
+    /// Where segments are shared, if anywhere.
+    pub sharing: Option<Sharing>,
 }
 
 /// Sweeps at start and then every ten seconds, until `stop` is cancelled.
@@ -42,6 +45,9 @@ pub async fn run(store: Store, settings: Settings, stop: CancellationToken) -> a
         }
         if let Err(cause) = clear(&store, settings.keep_days, now).await {
             tracing::error!(%cause, "cannot delete what is old; the sweep tries again");
+        }
+        if let Some(sharing) = &settings.sharing {
+            sharing.sweep().await;
         }
         tokio::select! {
             () = stop.cancelled() => {}

@@ -1,6 +1,7 @@
 //! From a preset to ffmpeg's arguments.
 
 use elastic_transcoder::{AudioParameters, Preset};
+use serde::{Deserialize, Serialize};
 
 use super::measure::Measure;
 
@@ -24,7 +25,7 @@ pub struct Encoding {
 }
 
 /// Samples without a format: as many a second of so many channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sound {
     /// Samples a second.
     pub rate: u32,

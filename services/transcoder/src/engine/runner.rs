@@ -46,9 +46,24 @@ impl Runner {
         Ok(())
     }
 
+    /// The first line of what ffmpeg says of its version.
+    pub async fn version(&self, directory: &Path) -> anyhow::Result<String> {
+        match process::run(self, &self.tools.ffmpeg, &["-version".to_owned()], directory).await? {
+            Ended::Exited { stdout, .. } => {
+                Ok(String::from_utf8_lossy(&stdout).lines().next().unwrap_or_default().to_owned())
+            }
+            Ended::TimedOut => bail!("{} does not end", self.tools.ffmpeg.display()),
+        }
+    }
+
     /// How many encoders may run at once.
     pub fn encoders(&self) -> usize {
         self.encoders
+    }
+
+    /// Places of encoders that nobody has or waits for.
+    pub fn free(&self) -> usize {
+        self.places.available_permits()
     }
 
     /// Waits for the place of an encoder; who waits longest is next.

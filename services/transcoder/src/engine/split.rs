@@ -15,6 +15,7 @@
 mod cut;
 mod join;
 mod mp4;
+mod remote;
 mod seam;
 
 use std::fs::File;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use elastic_transcoder::Failure;
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
 use tokio::process::ChildStdout;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -34,6 +36,8 @@ use super::plan::{Encoding, Sound};
 use super::probe::Media;
 use super::{Clip, Runner, StepError, Task, process};
 use cut::{FRAME, Grid, Segment};
+
+pub use remote::{Part, make};
 
 /// Longer segments are not made, in seconds: the samples of some lie on disk.
 const LONGEST_SEGMENT: u64 = 120;
@@ -47,8 +51,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often one segment is tried.
 const TRIES: usize = 2;
 
-/// How a long input is encoded.
-#[derive(Debug)]
+/// How a long input is encoded. A helper gets it as it is ([`Part`]).
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// The sound that is cut.
     sound: Sound,
@@ -63,6 +67,8 @@ impl Plan {
     /// `None` when one ffmpeg for all is as good: a short input, one core, no coder whose frames can be joined.
     pub fn of(task: &Task, wanted: &[usize], media: &Media, encoders: usize) -> Option<Self> {
         let seconds = u64::try_from(task.millis_of(media)?).ok()? / 1000;
+        // A helper counts as one more: it may come at any time, and one encoder alone loses little by cutting.
+        let encoders = encoders + usize::from(task.offers.is_some());
         if encoders < 2 {
             return None;
         }
@@ -122,14 +128,14 @@ pub async fn encode(
     let decode = decode(runner, input, task, plan, slots.clone(), sender);
     let encode = stream::poll_fn(|context| segments.poll_recv(context))
         .map(|segment| tried(runner, input, task, plan, segment))
-        .buffer_unordered(runner.encoders() + 2)
+        .buffer_unordered(runner.encoders() + 2 + remote::most(task))
         .try_fold(0, |count, ()| {
             if let Some(meter) = meter {
                 meter.at(plan.length((count + 1) * plan.grid.frames));
             }
             ready(Ok(count + 1))
         });
-    let (samples, count) = tokio::try_join!(decode, encode)?;
+    let (samples, count) = remote::beside(task, async { tokio::try_join!(decode, encode) }).await?;
     if count == 0 {
         return Err(StepError::Failed(task.nothing()));
     }
@@ -180,36 +186,32 @@ fn blocking(stdout: ChildStdout) -> anyhow::Result<File> {
     Ok(pipe.into())
 }
 
-/// Encodes a segment, and again when it fails: by itself, whatever becomes of the others.
+/// Has a helper encode a segment or encodes it, and again when that fails: by itself, whatever becomes of the others.
 async fn tried(
     runner: &Runner,
     input: &EncodeInput<'_>,
     task: &Task,
     plan: &Plan,
-    segment: Segment,
+    mut segment: Segment,
 ) -> Result<(), StepError> {
+    let Some(_place) = remote::place(runner, input, task, plan, &mut segment).await else { return Ok(()) };
     let mut tries = 1;
     loop {
-        match one(runner, input, task, plan, &segment).await {
+        match one(runner, input, task, plan, segment.number).await {
             Err(_) if tries < TRIES => tries += 1,
             result => return result,
         }
     }
 }
 
-async fn one(
-    runner: &Runner,
-    input: &EncodeInput<'_>,
-    task: &Task,
-    plan: &Plan,
-    segment: &Segment,
-) -> Result<(), StepError> {
+/// Encodes a segment's samples, which lie in the input's directory. The caller has the place of an encoder.
+async fn one(runner: &Runner, input: &EncodeInput<'_>, task: &Task, plan: &Plan, number: u64) -> Result<(), StepError> {
     let mut arguments: Vec<String> = encode::QUIET.map(String::from).into();
     arguments.extend(["-f", "f32le"].map(String::from));
     arguments.extend(plan.sound.arguments());
-    arguments.extend(["-i".into(), format!("file:segment-{}", segment.number)]);
+    arguments.extend(["-i".into(), format!("file:{}", cut::segment_name(number))]);
     // The first brings the tags, which samples do not have.
-    let is_first = segment.number == 0;
+    let is_first = number == 0;
     if is_first {
         arguments.extend(encode::input_arguments(input.demuxer));
     }
@@ -217,9 +219,8 @@ async fn one(
         let tags = if is_first { "1" } else { "-1" };
         arguments.extend(["-map", "0:a:0", "-map_metadata", tags, "-map_chapters", "-1"].map(String::from));
         arguments.extend(task.outputs[index].encoding.codec.iter().cloned());
-        arguments.extend(["-f".into(), "mp4".into(), format!("file:{}", part_name(index, segment.number))]);
+        arguments.extend(["-f".into(), "mp4".into(), format!("file:{}", part_name(index, number))]);
     }
-    let _place = runner.place().await;
     let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, input.directory).await?;
     encode::succeeded(ended, task, &runner.limits)
 }

@@ -108,6 +108,23 @@ impl Storage {
         }
     }
 
+    /// Sees that a bucket is there.
+    pub async fn check(&self, bucket: &str) -> anyhow::Result<()> {
+        let found = self.s3.head_bucket().bucket(bucket).send().await;
+        found.map(|_| ()).map_err(|error| anyhow!("S3, {bucket}: {}", brief(&error)))
+    }
+
+    /// Removes the objects whose keys begin with `prefix`, which are a handful: no more than one page of a list.
+    pub async fn remove_all(&self, bucket: &str, prefix: &str) -> anyhow::Result<()> {
+        let listed = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).send().await;
+        let listed = listed.map_err(|error| anyhow!("S3, {bucket}/{prefix}: {}", brief(&error)))?;
+        for key in listed.contents().iter().filter_map(|object| object.key()) {
+            let removed = self.s3.delete_object().bucket(bucket).key(key).send().await;
+            removed.map_err(|error| anyhow!("S3, {bucket}/{key}: {}", brief(&error)))?;
+        }
+        Ok(())
+    }
+
     async fn store_parts(
         &self,
         path: &Path,

@@ -1,4 +1,6 @@
-//! Every query of turns, leases and old things, on both databases.
+//! Every query of turns, leases, offers and old things, on both databases.
+
+mod offers;
 
 use common::Timestamp;
 use database::Database;

@@ -12,5 +12,6 @@ mod hostile;
 mod jobs;
 mod matrix;
 mod redelivery;
+mod shares;
 mod support;
 mod turns;

@@ -15,6 +15,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use clap::Parser;
 use common::names::TRANSCODER_EVENTS;
 use elastic_transcoder::{Arns, Notification};
+use runtime::{Platform, Shutdown};
 use testing::{TestDatabase, World, eventually};
 use transcoder::{Api, ApiParts, Config, MIGRATIONS, Quotas, SCHEMA, Store};
 
@@ -24,6 +25,9 @@ pub const WAV: &str = "1351620000001-300300";
 pub const FLAC: &str = "1351620000001-300110";
 pub const MP4: &str = "1351620000001-100110";
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The bucket of shared segments.
+pub const SHARE: &str = "segue-share";
+const ONE_OF_MANY: [&str; 4] = ["--encoders", "1", "--share-bucket", SHARE];
 
 /// A service that listens, its world and its client.
 pub struct Service {
@@ -32,6 +36,12 @@ pub struct Service {
     pub client: Client,
     pub url: String,
     database: TestDatabase,
+    scratch: tempfile::TempDir,
+}
+
+/// The service once more, as on another machine, with its own scratch directory.
+pub struct Machine {
+    shutdown: Shutdown,
     scratch: tempfile::TempDir,
 }
 
@@ -52,6 +62,24 @@ pub async fn service_with(database: TestDatabase, settings: &[&str]) -> Service 
     let scratch = tempfile::tempdir().unwrap();
     let routes = transcoder::start(config(&database, scratch.path(), settings), world.platform()).await.unwrap();
     finish(world, database, scratch, routes).await
+}
+
+/// The same, with one encoder and a bucket through which others may help.
+pub async fn sharing(database: TestDatabase) -> Service {
+    let world = World::start().await;
+    world.aws().s3.create_bucket().bucket(SHARE).send().await.unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let config = config(&database, scratch.path(), &ONE_OF_MANY);
+    let routes = transcoder::start(config, world.platform()).await.unwrap();
+    finish(world, database, scratch, routes).await
+}
+
+/// Tries to start with such a bucket.
+pub async fn start_with_share(bucket: &str) -> anyhow::Result<()> {
+    let (world, scratch) = (World::start().await, tempfile::tempdir().unwrap());
+    let database = TestDatabase::sqlite();
+    let config = config(&database, scratch.path(), &["--share-bucket", bucket]);
+    transcoder::start(config, world.platform()).await.map(drop)
 }
 
 /// The API without anything that runs jobs: they stay Submitted.
@@ -169,13 +197,25 @@ impl Service {
         drop(transcoder::start(config, self.world.platform()).await.unwrap());
     }
 
+    /// A machine that may help this one.
+    pub async fn helper(&self) -> Machine {
+        let scratch = tempfile::tempdir().unwrap();
+        let config = config(&self.database, scratch.path(), &ONE_OF_MANY);
+        let Platform { aws, names, .. } = self.world.platform();
+        let shutdown = Shutdown::new();
+        let platform = Platform {
+            aws: aws.clone(),
+            names: names.clone(),
+            shutdown: shutdown.clone(),
+            health: runtime::Health::default(),
+        };
+        drop(transcoder::start(config, &platform).await.unwrap());
+        Machine { shutdown, scratch }
+    }
+
     /// How many files running jobs have in the scratch directory: their inputs and what is being made of them.
     pub fn scratch_files(&self) -> usize {
-        // What goes while it is looked at is not there.
-        let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-        let processes = entries(self.scratch.path());
-        let jobs = processes.flat_map(|process| entries(&process).collect::<Vec<_>>());
-        jobs.map(|job| entries(&job).count()).sum()
+        scratch_files(self.scratch.path())
     }
 
     pub async fn create_job(&self, pipeline: &str, key: &str, outputs: Vec<CreateJobOutput>) -> Job {
@@ -245,4 +285,23 @@ impl Service {
         let all = reply.attributes.unwrap();
         counts.iter().map(|name| all[&(*name).into()].parse::<u32>().unwrap()).sum()
     }
+}
+
+impl Machine {
+    /// What it has in hand is dropped and says no more.
+    pub async fn die(&self) {
+        self.shutdown.finish(Duration::ZERO).await.unwrap();
+    }
+
+    /// The same as of the service.
+    pub fn scratch_files(&self) -> usize {
+        scratch_files(self.scratch.path())
+    }
+}
+
+fn scratch_files(scratch: &Path) -> usize {
+    // What goes while it is looked at is not there.
+    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let jobs = entries(scratch).flat_map(|process| entries(&process).collect::<Vec<_>>());
+    jobs.map(|job| entries(&job).count()).sum()
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -18,7 +19,7 @@ pub const AFTER: u64 = 8;
 pub const CHUNK: usize = 1024 * 1024;
 
 /// How the stream is cut.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Grid {
     /// Bytes of one sample of all channels.
     pub sample_bytes: u64,
@@ -36,7 +37,14 @@ pub struct Segment {
     /// The samples, as they came.
     pub path: PathBuf,
     /// So many segments may lie on disk at once.
-    _slot: OwnedSemaphorePermit,
+    slot: OwnedSemaphorePermit,
+}
+
+impl Segment {
+    /// Counts the segment elsewhere from now on, so that another may take its place.
+    pub fn count_as(&mut self, slot: OwnedSemaphorePermit) {
+        self.slot = slot;
+    }
 }
 
 impl Drop for Segment {
@@ -117,11 +125,16 @@ pub fn cut(
     Ok(at / grid.sample_bytes)
 }
 
+/// The name of a segment's samples in the job's directory.
+pub fn segment_name(number: u64) -> String {
+    format!("segment-{number}")
+}
+
 fn start(directory: &Path, number: u64, slots: &Arc<Semaphore>) -> anyhow::Result<Open> {
     let slot = Handle::current().block_on(slots.clone().acquire_owned())?;
-    let path = directory.join(format!("segment-{number}"));
+    let path = directory.join(segment_name(number));
     let file = File::create(&path).context("cannot create a scratch file")?;
-    Ok(Open { segment: Segment { number, path, _slot: slot }, file })
+    Ok(Open { segment: Segment { number, path, slot }, file })
 }
 
 fn send(Open { segment, .. }: Open, ready: &mpsc::Sender<Segment>) -> anyhow::Result<()> {

@@ -90,7 +90,7 @@ fn task(presets: &[&str]) -> Task {
         album_art: None,
     };
     let outputs = presets.iter().map(output).collect();
-    Task { job_id: "test".into(), input: object.clone(), demuxer: None, clip: None, outputs }
+    Task { job_id: "test".into(), input: object.clone(), demuxer: None, clip: None, outputs, offers: None }
 }
 
 /// The energy of what differs, in decibels of some unit.

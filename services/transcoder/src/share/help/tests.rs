@@ -1,0 +1,87 @@
+//! When a process helps.
+
+use std::path::Path;
+
+use database::Database;
+
+use super::*;
+use crate::engine::{Limits, Runner, Scratch, Storage, Tools};
+use crate::store::{MIGRATIONS, SCHEMA};
+
+/// A helper with two places, and the directory that it works in.
+async fn helper(store: &Store) -> (Arc<Helper>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let tools = Tools::find(Path::new("ffmpeg"), Path::new("ffprobe")).await.unwrap();
+    let limits = Limits { input_bytes: 1, output_bytes: 1 << 20, memory_bytes: 1 << 32, time: Duration::from_secs(60) };
+    let config = aws_sdk_s3::Config::builder().behavior_version(aws_sdk_s3::config::BehaviorVersion::latest());
+    let storage = Storage::new(aws_sdk_s3::Client::from_conf(config.build()));
+    let scratch = Scratch::open(directory.path(), u64::MAX).unwrap();
+    let engine = Engine { runner: Runner::new(tools, limits, 2, &[]), scratch, storage: storage.clone() };
+    let bucket = String::new();
+    let sharing = Sharing { store: store.clone(), storage, bucket, form: "1".into(), running: Arc::default() };
+    (Helper::new(store.clone(), Arc::new(engine), sharing), directory)
+}
+
+/// A job in a pipeline of its own.
+async fn job(store: &Store, id: &str, status: &str) {
+    let until = Timestamp::now().as_millis() + 60_000;
+    let pipeline = sqlx::query("INSERT INTO pipelines (id, document) VALUES ($1, '{}')").bind(id);
+    pipeline.execute(store.database.pool()).await.unwrap();
+    let job = "INSERT INTO jobs (id, pipeline_id, status, document, driven_at, lease_owner, lease_until)
+        VALUES ($1, $1, $2, '{}', 0, 'run', CASE WHEN $2 = 'Submitted' THEN 0 ELSE $3 END)";
+    sqlx::query(job).bind(id).bind(status).bind(until).execute(store.database.pool()).await.unwrap();
+}
+
+async fn offers(store: &Store, names: &[&str]) {
+    for name in names {
+        let [id, job_id, run, form, document] = [*name, "long", "run", "1", "{}"].map(String::from);
+        let offer = Offer { id, job_id, run, form, document };
+        store::create_offer(&mut store.database.pool().acquire().await.unwrap(), &offer).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_process_helps_when_no_job_waits() {
+    for database in testing::databases().await {
+        let store = Store::new(Database::connect(&database.args(), SCHEMA, &MIGRATIONS).await.unwrap());
+        let (helper, _directory) = helper(&store).await;
+        assert!(helper.look().await.is_none(), "nothing is offered");
+        job(&store, "long", "Progressing").await;
+        job(&store, "next", "Submitted").await;
+        offers(&store, &["a"]).await;
+        assert!(helper.look().await.is_none(), "{:?}: a job waits", database.kind());
+        let begun = sqlx::query("UPDATE jobs SET status = 'Complete' WHERE id = 'next'");
+        begun.execute(store.database.pool()).await.unwrap();
+        assert_eq!(helper.look().await.unwrap().offer.id, "a");
+        assert!(helper.look().await.is_none(), "it is taken");
+    }
+}
+
+#[tokio::test]
+async fn a_process_takes_what_it_has_places_for_and_one_more_while_it_runs_no_job() {
+    let database = testing::TestDatabase::sqlite();
+    let store = Store::new(Database::connect(&database.args(), SCHEMA, &MIGRATIONS).await.unwrap());
+    let (helper, _directory) = helper(&store).await;
+    job(&store, "long", "Progressing").await;
+    offers(&store, &["a", "b", "c", "d", "e"]).await;
+    let mut waiting = Vec::new();
+    let mut take = async |expected: Option<&str>| {
+        let claim = helper.look().await;
+        assert_eq!(claim.as_ref().map(|claim| claim.offer.id.as_str()), expected);
+        waiting.extend(claim.map(|_| Waiting::new(&helper)));
+        waiting.len()
+    };
+    let own = helper.sharing.offers("own", "own");
+    take(Some("a")).await;
+    take(Some("b")).await;
+    take(None).await;
+    drop(own);
+    take(Some("c")).await;
+    take(None).await;
+    // All three got a place, as far as there are any.
+    waiting.clear();
+    let (_one, _two) = (helper.engine.runner.place().await, helper.engine.runner.place().await);
+    assert_eq!(helper.look().await.unwrap().offer.id, "d", "its samples travel meanwhile");
+    let _own = helper.sharing.offers("own", "own");
+    assert!(helper.look().await.is_none());
+}
