@@ -128,7 +128,8 @@ async fn subscribe(aws: &Aws, topic_arn: &str, queue_arn: &str, raw: bool) -> an
     result.map(|_| ()).map_err(|error| anyhow!("cannot subscribe {queue_arn} to {topic_arn}: {}", brief(&error)))
 }
 
-async fn create_bucket(aws: &Aws, bucket: &str) -> anyhow::Result<()> {
+/// Makes a bucket, unless it is there.
+pub async fn create_bucket(aws: &Aws, bucket: &str) -> anyhow::Result<()> {
     let mut request = aws.s3.create_bucket().bucket(bucket);
     // us-east-1 is the default and must not be named (S3 API, CreateBucket).
     if aws.region() != "us-east-1" {

@@ -96,6 +96,7 @@ async fn each_service_as_a_process_of_its_own_on_postgresql() {
     deployment.set("SEGUE_JWT_AUDIENCE", &auth.jwt_audience);
     deployment.set("SEGUE_ACCESS_KEYS", &keys);
     deployment.set("SEGUE_SCRATCH_DIR", &scratch);
+    deployment.set("SEGUE_TRANSCODER_SHARE_BUCKET", "segue-transcoder-share");
     for (binary, address) in [
         ("transcoder", &transcoder),
         ("transcode-worker", &worker),

@@ -14,7 +14,7 @@ use aws_sdk_elastictranscoder::{
 use common::Names;
 use runtime::{
     Aws,
-    provision::{Provisioned, provision},
+    provision::{Provisioned, create_bucket, provision},
     telemetry::{self, TelemetryArgs},
 };
 use sdk_error::brief;
@@ -37,6 +37,9 @@ pub struct ProvisionArgs {
     /// The bucket; `{prefix}-media` when not given.
     #[arg(long, env = "SEGUE_BUCKET")]
     bucket: Option<String>,
+    /// The bucket through which transcoders share segments; none when not given.
+    #[arg(long, env = "SEGUE_TRANSCODER_SHARE_BUCKET")]
+    share_bucket: Option<String>,
     /// The name of the pipeline.
     #[arg(long, env = "SEGUE_PIPELINE", default_value = "segue")]
     pipeline: String,
@@ -58,6 +61,11 @@ pub async fn run(args: ProvisionArgs) -> anyhow::Result<()> {
     let names = Names::new(args.prefix);
     let bucket = args.bucket.unwrap_or_else(|| names.bucket());
     let mut out = stdout();
+    if let Some(bucket) = &args.share_bucket {
+        // Before the queues: transcoders that wait for theirs look for the bucket next.
+        create_bucket(&aws, bucket).await?;
+        writeln!(out, "bucket    {bucket}")?;
+    }
     let made = provision(&aws, &names, &bucket).await?;
     writeln!(out, "bucket    {}", made.bucket)?;
     writeln!(out, "topic     {}", made.transcoder_events_arn)?;
