@@ -17,6 +17,8 @@ use super::THREE;
 use crate::{cloud::Cloud, process::Process};
 
 const BUCKET: &str = "bench";
+/// Through which services that have a core each share segments.
+const SHARE: &str = "bench-share";
 /// Longer than anything takes that is measured.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -31,7 +33,9 @@ impl World {
     /// Starts local-cloud and makes what the transcoder needs.
     pub async fn start(data: &Path) -> anyhow::Result<Self> {
         let cloud = Cloud::local(data)?;
-        cloud.s3().create_bucket().bucket(BUCKET).send().await?;
+        for bucket in [BUCKET, SHARE] {
+            cloud.s3().create_bucket().bucket(bucket).send().await?;
+        }
         let sns = aws_sdk_sns::Client::new(&cloud.config());
         let topic = sns.create_topic().name("completed").send().await?.topic_arn.context("no topic")?;
         let queue_arn = |name| topic.replace(":sns:", ":sqs:").replace("completed", name);
@@ -107,7 +111,7 @@ impl Service {
         let mut command = match core {
             Some(core) => {
                 let mut command = Command::new("taskset");
-                command.args(["-c", &core.to_string()]).arg(&program);
+                command.args(["-c", &core.to_string()]).arg(&program).args(["--share-bucket", SHARE]);
                 command
             }
             None => Command::new(&program),

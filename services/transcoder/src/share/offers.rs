@@ -192,3 +192,6 @@ impl Offers {
         self.0.sharing.store.database.pool().acquire().await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::process::Command;
 use aws_sdk_elastictranscoder::types::{Job, JobInput};
 use testing::{TestDatabase, media};
 
-use crate::support::{FLAC, Service, WAV, output, service_with};
+use crate::support::{FLAC, Service, WAV, output, service, service_with};
 
 /// Makes a file with ffmpeg.
 fn ffmpeg(arguments: impl IntoIterator<Item = String>, to: &Path) {
@@ -38,7 +38,7 @@ fn code(job: &Job, output: usize) -> &str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_names_other_files_or_hosts_reads_neither() {
-    let service = service_with(TestDatabase::sqlite(), &[]).await;
+    let service = service(TestDatabase::sqlite()).await;
     let pipeline = service.pipeline().await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -86,7 +86,7 @@ async fn a_file_that_names_other_files_or_hosts_reads_neither() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_movie_that_points_to_another_file_reads_its_own_bytes_only() {
-    let service = service_with(TestDatabase::sqlite(), &[]).await;
+    let service = service(TestDatabase::sqlite()).await;
     let pipeline = service.pipeline().await;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.mov");
@@ -119,7 +119,7 @@ async fn a_small_file_with_much_sound_is_stopped_at_its_bounds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_streams_are_no_more_work_than_one() {
-    let service = service_with(TestDatabase::sqlite(), &[]).await;
+    let service = service(TestDatabase::sqlite()).await;
     let pipeline = service.pipeline().await;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("many.mov");
@@ -136,7 +136,7 @@ async fn thousands_of_streams_are_no_more_work_than_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_streams_than_ffmpeg_takes_are_an_error() {
-    let service = service_with(TestDatabase::sqlite(), &[]).await;
+    let service = service(TestDatabase::sqlite()).await;
     let pipeline = service.pipeline().await;
     // An AVI header that announces 5,000 streams and has them.
     let mut list = Vec::new();
@@ -165,7 +165,7 @@ fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_of_a_hundred_million_points_is_not_decoded() {
-    let service = service_with(TestDatabase::sqlite(), &[]).await;
+    let service = service(TestDatabase::sqlite()).await;
     let pipeline = service.pipeline().await;
     let directory = tempfile::tempdir().unwrap();
     let (picture, song) = (directory.path().join("a.png"), directory.path().join("a.mp3"));
@@ -180,7 +180,7 @@ async fn a_picture_of_a_hundred_million_points_is_not_decoded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_insists_on_a_kind_of_file_gets_no_other() {
-    let service = service_with(TestDatabase::sqlite(), &[]).await;
+    let service = service(TestDatabase::sqlite()).await;
     let pipeline = service.pipeline().await;
     let directory = tempfile::tempdir().unwrap();
     service.put_file("media/a.wav", &media::wav(directory.path(), 1.0)).await;

@@ -6,7 +6,7 @@ use std::process::Command;
 use aws_sdk_elastictranscoder::types::Job;
 use testing::{TestDatabase, media};
 
-use crate::support::{Service, output, service_with};
+use crate::support::{Service, output, service};
 
 /// What a system preset makes: its number, codec, profile, channels, and bits of a sample where the codec has them.
 /// The last is at 48 kHz, the others at 44.1.
@@ -72,7 +72,7 @@ const KINDS: [Kind; 21] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_audio_preset_makes_its_file_of_every_input() {
-    let service = service_with(TestDatabase::sqlite(), &[]).await;
+    let service = service(TestDatabase::sqlite()).await;
     let directory = tempfile::tempdir().unwrap();
     let pipeline = service.pipeline().await;
     let mut jobs = Vec::new();
@@ -91,7 +91,7 @@ async fn every_audio_preset_makes_its_file_of_every_input() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_sample_is_enough() {
-    let service = service_with(TestDatabase::sqlite(), &[]).await;
+    let service = service(TestDatabase::sqlite()).await;
     let directory = tempfile::tempdir().unwrap();
     let pipeline = service.pipeline().await;
     for kind in [
@@ -122,7 +122,7 @@ async fn one_sample_is_enough() {
 #[ignore = "takes a quarter of an hour"]
 async fn six_hours() {
     const HOURS: f64 = 6.0 * 3600.0;
-    let service = service_with(TestDatabase::sqlite(), &[]).await;
+    let service = service(TestDatabase::sqlite()).await;
     let directory = tempfile::tempdir().unwrap();
     let kind = kind("long.mp3", "-c:a libmp3lame -b:a 64k -ac 1");
     service.put_file("media/long.mp3", &made(directory.path(), &kind, HOURS)).await;

@@ -1,6 +1,6 @@
 //! A running transcoder of a test's own, and its client.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,7 +27,6 @@ pub const MP4: &str = "1351620000001-100110";
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The bucket of shared segments.
 pub const SHARE: &str = "segue-share";
-const ONE_OF_MANY: [&str; 4] = ["--encoders", "1", "--share-bucket", SHARE];
 
 /// A service that listens, its world and its client.
 pub struct Service {
@@ -35,12 +34,16 @@ pub struct Service {
     pub store: Store,
     pub client: Client,
     pub url: String,
+    /// Where encoders of segments wait while it is closed, if the service was started with one.
+    pub gate: Option<Gate>,
     database: TestDatabase,
     scratch: tempfile::TempDir,
 }
 
 /// The service once more, as on another machine, with its own scratch directory.
 pub struct Machine {
+    /// Where its encoders of segments wait while it is closed.
+    pub gate: Gate,
     shutdown: Shutdown,
     scratch: tempfile::TempDir,
 }
@@ -64,14 +67,14 @@ pub async fn service_with(database: TestDatabase, settings: &[&str]) -> Service 
     finish(world, database, scratch, routes).await
 }
 
-/// The same, with one encoder and a bucket through which others may help.
+/// The same, with one encoder, a gate and a bucket through which others may help.
 pub async fn sharing(database: TestDatabase) -> Service {
     let world = World::start().await;
     world.aws().s3.create_bucket().bucket(SHARE).send().await.unwrap();
-    let scratch = tempfile::tempdir().unwrap();
-    let config = config(&database, scratch.path(), &ONE_OF_MANY);
+    let (scratch, gate) = (tempfile::tempdir().unwrap(), Gate::open());
+    let config = config(&database, scratch.path(), &gate.arguments());
     let routes = transcoder::start(config, world.platform()).await.unwrap();
-    finish(world, database, scratch, routes).await
+    Service { gate: Some(gate), ..finish(world, database, scratch, routes).await }
 }
 
 /// Tries to start with such a bucket.
@@ -106,20 +109,21 @@ pub async fn api_with(database: TestDatabase, quotas: Quotas) -> Service {
 async fn finish(world: World, database: TestDatabase, scratch: tempfile::TempDir, routes: axum::Router) -> Service {
     let url = world.serve(routes).await;
     let store = open(&database).await;
-    Service { client: client(&url, KEY), world, store, url, database, scratch }
+    Service { client: client(&url, KEY), world, store, url, gate: None, database, scratch }
 }
 
 pub async fn open(database: &TestDatabase) -> Store {
     Store::new(database::Database::connect(&database.args(), SCHEMA, &MIGRATIONS).await.unwrap())
 }
 
-pub fn config(database: &TestDatabase, scratch: &Path, settings: &[&str]) -> Config {
+pub fn config(database: &TestDatabase, scratch: &Path, settings: &[impl AsRef<str>]) -> Config {
     let keys = format!("{}:{}", KEY.0, KEY.1);
     let scratch = scratch.to_str().unwrap();
     let url = database.args().url.expose().to_owned();
     let arguments =
         ["transcoder", "--database-url", &url, "--access-keys", &keys, "--scratch-dir", scratch, "--jobs", "2"];
-    Settings::parse_from(arguments.iter().chain(settings)).config
+    let settings = settings.iter().map(AsRef::as_ref);
+    Settings::parse_from(arguments.into_iter().chain(settings)).config
 }
 
 pub fn client(url: &str, (id, secret): (&str, &str)) -> Client {
@@ -192,15 +196,15 @@ impl Service {
 
     /// Starts the service once more on the same tables and queue, as on another machine.
     pub async fn another(&self) {
-        let config = config(&self.database, self.scratch.path(), &[]);
+        let config = config(&self.database, self.scratch.path(), &[""; 0]);
         // Its routes are not served: it only runs jobs.
         drop(transcoder::start(config, self.world.platform()).await.unwrap());
     }
 
     /// A machine that may help this one.
     pub async fn helper(&self) -> Machine {
-        let scratch = tempfile::tempdir().unwrap();
-        let config = config(&self.database, scratch.path(), &ONE_OF_MANY);
+        let (scratch, gate) = (tempfile::tempdir().unwrap(), Gate::open());
+        let config = config(&self.database, scratch.path(), &gate.arguments());
         let Platform { aws, names, .. } = self.world.platform();
         let shutdown = Shutdown::new();
         let platform = Platform {
@@ -210,12 +214,18 @@ impl Service {
             health: runtime::Health::default(),
         };
         drop(transcoder::start(config, &platform).await.unwrap());
-        Machine { shutdown, scratch }
+        Machine { gate, shutdown, scratch }
     }
 
     /// How many files running jobs have in the scratch directory: their inputs and what is being made of them.
     pub fn scratch_files(&self) -> usize {
         scratch_files(self.scratch.path())
+    }
+
+    /// The directory of the job that runs, if one does.
+    pub fn scratch_job(&self) -> Option<PathBuf> {
+        let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries(self.scratch.path()).flat_map(|process| entries(&process).collect::<Vec<_>>()).next()
     }
 
     pub async fn create_job(&self, pipeline: &str, key: &str, outputs: Vec<CreateJobOutput>) -> Job {
@@ -297,6 +307,54 @@ impl Machine {
     pub fn scratch_files(&self) -> usize {
         scratch_files(self.scratch.path())
     }
+}
+
+/// An ffmpeg that waits before it encodes a segment, as long as the gate is closed.
+pub struct Gate(tempfile::TempDir);
+
+impl Gate {
+    fn open() -> Self {
+        let gate = Self(tempfile::tempdir().unwrap());
+        let script = gate.0.path().join("ffmpeg");
+        let closed = gate.file();
+        let text = format!(
+            "#!/bin/sh\nexport PATH=/usr/bin:/bin\n\
+             case \"$*\" in *file:segment-*) while [ -e {} ]; do sleep 0.1; done;; esac\nexec {} \"$@\"\n",
+            closed.display(),
+            program("ffmpeg").display()
+        );
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        gate
+    }
+
+    /// Lets nothing through from now on.
+    pub fn close(&self) {
+        std::fs::write(self.file(), "").unwrap();
+    }
+
+    /// Lets through what waits, and what comes.
+    pub fn reopen(&self) {
+        std::fs::remove_file(self.file()).unwrap();
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("closed")
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let script = self.0.path().join("ffmpeg").display().to_string();
+        let readable = ["/bin".into(), "/usr/bin".into(), program("ffmpeg"), self.0.path().to_owned()]
+            .map(|path| path.display().to_string());
+        ["--encoders", "1", "--share-bucket", SHARE, "--ffmpeg", &script, "--readable", &readable.join(",")]
+            .map(String::from)
+            .into()
+    }
+}
+
+fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|path| path.is_file()).unwrap()
 }
 
 fn scratch_files(scratch: &Path) -> usize {

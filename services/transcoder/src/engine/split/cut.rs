@@ -184,4 +184,17 @@ mod tests {
         assert_eq!(segments(frames(108) - 1).await.0, [(0, 107)]);
         assert_eq!(segments(frames(108)).await.0, [(0, 107), (68, 107)]);
     }
+
+    #[tokio::test]
+    async fn a_segment_that_counts_elsewhere_makes_room_for_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let (slots, lent) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(1)));
+        let (path, of_start) = (directory.path().to_owned(), slots.clone());
+        let Open { mut segment, .. } = spawn_blocking(move || start(&path, 0, &of_start)).await.unwrap().unwrap();
+        assert_eq!(slots.available_permits(), 0);
+        segment.count_as(lent.clone().try_acquire_owned().unwrap());
+        assert_eq!((slots.available_permits(), lent.available_permits()), (1, 0));
+        drop(segment);
+        assert_eq!((slots.available_permits(), lent.available_permits()), (1, 1));
+    }
 }

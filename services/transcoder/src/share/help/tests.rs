@@ -1,4 +1,4 @@
-//! When a process helps.
+//! When a process helps, and when it lets go.
 
 use std::path::Path;
 
@@ -22,19 +22,28 @@ async fn helper(store: &Store) -> (Arc<Helper>, tempfile::TempDir) {
     (Helper::new(store.clone(), Arc::new(engine), sharing), directory)
 }
 
+const PIPELINE: &str = r#"{"Id":"long","Arn":"","Name":"p","Status":"Active","InputBucket":"in","OutputBucket":"out",
+    "Role":"r","Notifications":{},"ContentConfig":{},"ThumbnailConfig":{}}"#;
+const JOB: &str = r#"{"Id":"long","Arn":"","PipelineId":"long","Inputs":[],"Playlists":[],"Status":"Progressing","Timing":{},
+    "Outputs":[{"Id":"1","Key":"a","PresetId":"1351620000001-100110","Status":"Progressing"}]}"#;
+const PART: &str = r#"{"number":1,"plan":{"sound":{"rate":44100,"channels":2},"joined":[0],"whole":[],
+    "grid":{"sample_bytes":8,"frames":200,"before":32}}}"#;
+
 /// A job in a pipeline of its own.
 async fn job(store: &Store, id: &str, status: &str) {
     let until = Timestamp::now().as_millis() + 60_000;
-    let pipeline = sqlx::query("INSERT INTO pipelines (id, document) VALUES ($1, '{}')").bind(id);
+    let pipeline = sqlx::query("INSERT INTO pipelines (id, document) VALUES ($1, $2)").bind(id).bind(PIPELINE);
     pipeline.execute(store.database.pool()).await.unwrap();
     let job = "INSERT INTO jobs (id, pipeline_id, status, document, driven_at, lease_owner, lease_until)
-        VALUES ($1, $1, $2, '{}', 0, 'run', CASE WHEN $2 = 'Submitted' THEN 0 ELSE $3 END)";
-    sqlx::query(job).bind(id).bind(status).bind(until).execute(store.database.pool()).await.unwrap();
+        VALUES ($1, $1, $2, $3, 0, 'run', $4)";
+    let until = if status == "Submitted" { 0 } else { until };
+    let query = sqlx::query(job).bind(id).bind(status).bind(JOB).bind(until);
+    query.execute(store.database.pool()).await.unwrap();
 }
 
 async fn offers(store: &Store, names: &[&str]) {
     for name in names {
-        let [id, job_id, run, form, document] = [*name, "long", "run", "1", "{}"].map(String::from);
+        let [id, job_id, run, form, document] = [*name, "long", "run", "1", PART].map(String::from);
         let offer = Offer { id, job_id, run, form, document };
         store::create_offer(&mut store.database.pool().acquire().await.unwrap(), &offer).await.unwrap();
     }
@@ -84,4 +93,47 @@ async fn a_process_takes_what_it_has_places_for_and_one_more_while_it_runs_no_jo
     assert_eq!(helper.look().await.unwrap().offer.id, "d", "its samples travel meanwhile");
     let _own = helper.sharing.offers("own", "own");
     assert!(helper.look().await.is_none());
+}
+
+#[tokio::test]
+async fn a_helper_lets_go_of_a_job_that_was_cancelled() {
+    for database in testing::databases().await {
+        let store = Store::new(Database::connect(&database.args(), SCHEMA, &MIGRATIONS).await.unwrap());
+        let (helper, _directory) = helper(&store).await;
+        job(&store, "long", "Progressing").await;
+        offers(&store, &["a"]).await;
+        let claim = helper.look().await.unwrap();
+        let cancel = async {
+            sleep(BEAT + Duration::from_millis(500)).await;
+            let state = store::find_offer_state(&mut *helper.connection().await.unwrap(), "a").await.unwrap();
+            assert_eq!(state, Some(OfferState::Claimed), "the helper waits for the samples");
+            let cancel = sqlx::query("UPDATE jobs SET status = 'Canceled'");
+            cancel.execute(store.database.pool()).await.unwrap();
+            Instant::now()
+        };
+        let help = async { (helper.help(claim, Waiting::new(&helper)).await, Instant::now()) };
+        let (cancelled, (well, stopped)) = tokio::join!(cancel, help);
+        assert!(well, "it is not the helper's fault");
+        let waited = stopped - cancelled;
+        assert!(waited < BEAT * 4, "{:?}: {waited:?}", database.kind());
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_fails_at_once() {
+    let database = testing::TestDatabase::sqlite();
+    let store = Store::new(Database::connect(&database.args(), SCHEMA, &MIGRATIONS).await.unwrap());
+    let (helper, _directory) = helper(&store).await;
+    job(&store, "long", "Progressing").await;
+    // No part, the first segment, and an output that the job does not have.
+    let bad = ["{}".to_owned(), PART.replace("\"number\":1", "\"number\":0"), PART.replace("[0]", "[1]")];
+    for (name, document) in ["a", "b", "c"].into_iter().zip(bad) {
+        offers(&store, &[name]).await;
+        let change = sqlx::query("UPDATE offers SET document = $1 WHERE id = $2").bind(document).bind(name);
+        change.execute(store.database.pool()).await.unwrap();
+        let claim = helper.look().await.unwrap();
+        assert!(!helper.help(claim, Waiting::new(&helper)).await, "{name}: it had better rest");
+        let state = store::find_offer_state(&mut *helper.connection().await.unwrap(), name).await.unwrap();
+        assert_eq!(state, Some(OfferState::Failed), "{name}");
+    }
 }
