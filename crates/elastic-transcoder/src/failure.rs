@@ -39,6 +39,12 @@ pub enum FailureCode {
     EmbeddedArtworkTooLarge,
     /// 4014: a clip starts behind the end of the input.
     ClipBehindEnd,
+    /// 4022: the inputs of a job are too large together.
+    InputsTooLarge,
+    /// 4025: some inputs of a job have video and some have not.
+    MixedVideo,
+    /// 4026: some inputs of a job have audio and some have not.
+    MixedAudio,
     /// 9999: a fault of the service.
     Internal,
 }
@@ -64,6 +70,9 @@ impl FailureCode {
             Self::ArtworkTooLarge => 4012,
             Self::EmbeddedArtworkTooLarge => 4013,
             Self::ClipBehindEnd => 4014,
+            Self::InputsTooLarge => 4022,
+            Self::MixedVideo => 4025,
+            Self::MixedAudio => 4026,
             Self::Internal => 9999,
         }
     }

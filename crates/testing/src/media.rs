@@ -34,6 +34,34 @@ fn tone(directory: &Path, name: &str, seconds: f64, codec: &[&str]) -> PathBuf {
     path
 }
 
+/// What ffmpeg makes with these arguments, which are divided by spaces.
+pub fn make(directory: &Path, name: &str, arguments: &str) -> PathBuf {
+    let path = directory.join(name);
+    let status = Command::new("ffmpeg")
+        .args(["-nostdin", "-hide_banner", "-loglevel", "error", "-y"])
+        .args(arguments.split(' '))
+        .arg(&path)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .status()
+        .expect("ffmpeg runs");
+    assert!(status.success(), "ffmpeg made no {name}");
+    path
+}
+
+/// The samples of a file, each of two bytes.
+pub fn samples(path: &Path) -> Vec<u8> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-loglevel", "error", "-i"])
+        .arg(path)
+        .args(["-map", "0:a:0", "-f", "s16le", "pipe:1"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("ffmpeg runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
 /// What ffprobe says of a file: `codec_name`, `sample_rate`, `channels` of its first audio stream and
 /// `duration` of the whole, as JSON of ffprobe's own form.
 pub fn probe(path: &Path) -> serde_json::Value {
