@@ -17,6 +17,7 @@ use elastic_transcoder::{API_VERSION, ApiError, Arns, ErrorCode};
 use sigv4::AccessKeys;
 
 use crate::config::Quotas;
+use crate::engine::Coders;
 use crate::store::Store;
 use reply::{Fault, Reply};
 
@@ -38,6 +39,8 @@ pub struct ApiParts {
     pub jobs_queue: String,
     /// How much clients may keep.
     pub quotas: Quotas,
+    /// What ffmpeg can encode here.
+    pub coders: Coders,
     /// For TestRole to look at buckets.
     pub s3: aws_sdk_s3::Client,
     /// For TestRole to look at topics.

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! A short input is probed and encoded side by side; a long one is probed first and then encoded in segments, on all
-//! cores ([`split`]).
+//! cores ([`split`]). Several inputs are probed first, too, and joined while they are decoded ([`source`]).
 
 mod art;
 mod clip;
+mod coder;
 mod encode;
 mod measure;
 mod meter;
@@ -21,6 +22,7 @@ mod process;
 mod runner;
 mod sandbox;
 mod scratch;
+mod source;
 mod split;
 mod storage;
 mod tools;
@@ -31,16 +33,16 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use elastic_transcoder::{DetectedProperties, Failure, FailureCode};
 use futures::future::join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::gauge::Gauge;
 use crate::share::Offers;
 
 pub use art::AlbumArt;
 pub use clip::Clip;
-pub use encode::EncodeInput;
 use meter::Meter;
-use plan::Sound;
 use probe::Media;
+use source::Source;
 
 pub use plan::{Encoding, demuxer};
 pub use runner::Runner;
@@ -48,13 +50,13 @@ use scratch::Full;
 
 pub use scratch::Scratch;
 pub use split::{Part, make};
-pub use storage::{Object, Storage};
-pub use tools::Tools;
+pub use storage::{Object, Room, Storage};
+pub use tools::{Coders, Tools};
 
 /// The bounds of one job.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes of the input.
+    /// Bytes of all inputs together.
     pub input_bytes: u64,
     /// Bytes of one output.
     pub output_bytes: u64,
@@ -69,16 +71,23 @@ pub struct Limits {
 pub struct Task {
     /// The job, whose own objects may be written again.
     pub job_id: String,
-    /// Where the input lies.
-    pub input: Object,
-    /// The demuxer that the request insists on.
-    pub demuxer: Option<&'static str>,
-    /// The part of the input that is taken, when it is not all of it.
-    pub clip: Option<Clip>,
+    /// What is joined, in this order; at least one.
+    pub inputs: Vec<TaskInput>,
     /// What to make.
     pub outputs: Vec<TaskOutput>,
     /// Where segments may be offered to other processes, if anywhere.
     pub offers: Option<Offers>,
+}
+
+/// One file to read.
+#[derive(Debug, Clone)]
+pub struct TaskInput {
+    /// Where it lies.
+    pub object: Object,
+    /// The demuxer that the request insists on.
+    pub demuxer: Option<&'static str>,
+    /// The part that is taken, when it is not all of it.
+    pub clip: Option<Clip>,
 }
 
 /// One file to make.
@@ -86,6 +95,8 @@ pub struct Task {
 pub struct TaskOutput {
     /// Where it goes.
     pub object: Object,
+    /// The part of what is joined that it takes, when it is not all of it.
+    pub clip: Option<Clip>,
     /// How it is made.
     pub encoding: Encoding,
     /// The pictures that it gets; none when nothing is said.
@@ -95,8 +106,8 @@ pub struct TaskOutput {
 /// What came of a task.
 #[derive(Debug)]
 pub struct Report {
-    /// What probing found, if it came so far.
-    pub detected: Option<DetectedProperties>,
+    /// What probing found of each input, if it came so far.
+    pub detected: Vec<DetectedProperties>,
     /// One result for each output, or why the job as a whole failed.
     pub outcome: Result<Vec<Result<Stored, Failure>>, Failure>,
 }
@@ -130,8 +141,11 @@ impl<E: Into<anyhow::Error>> From<E> for StepError {
 /// An input of so many bytes may be long enough to be worth a look before it is encoded.
 const LARGE: u64 = 1024 * 1024;
 
-/// What probing found, and what became of the wanted outputs.
-type Encoded = (Result<Media, Failure>, Vec<Result<(), Failure>>);
+/// Inputs that are fetched at once.
+const FETCHES: usize = 4;
+
+/// What probing found of each input, and what became of the wanted outputs.
+type Encoded = (Result<Vec<Media>, Failure>, Vec<Result<(), Failure>>);
 
 /// Runs tasks.
 #[derive(Debug)]
@@ -171,7 +185,7 @@ impl Engine {
             Full::Alone => {
                 tracing::warn!(most, "a job needs more disk space than SEGUE_TRANSCODER_MAX_SCRATCH_BYTES allows");
                 let failure = Failure::new(FailureCode::InputTooLarge, sentence);
-                Ok(Report { detected: None, outcome: Err(failure) })
+                Ok(Report { detected: Vec::new(), outcome: Err(failure) })
             }
             Full::Crowded => {
                 Err(anyhow!("jobs that began before have the disk space of SEGUE_TRANSCODER_MAX_SCRATCH_BYTES"))
@@ -180,105 +194,140 @@ impl Engine {
     }
 
     async fn steps(&self, task: &Task, gauge: &Gauge, directory: &Path) -> anyhow::Result<Report> {
-        let input = directory.join(encode::INPUT);
-        let fetch = self.storage.fetch(&task.input, &input, self.runner.limits.input_bytes);
         let look = join_all(task.outputs.iter().map(|output| self.storage.free_for(&output.object, &task.job_id)));
-        let (fetched, free) = tokio::join!(fetch, look);
-        let size = match fetched {
-            Ok(size) => size,
-            Err(StepError::Failed(failure)) => return Ok(Report { detected: None, outcome: Err(failure) }),
-            Err(StepError::Again(cause)) => return Err(cause),
+        let (fetched, free) = tokio::join!(self.fetch(task, directory), look);
+        let sizes = match settled(fetched)? {
+            Ok(sizes) => sizes,
+            Err(failure) => return Ok(Report { detected: Vec::new(), outcome: Err(failure) }),
         };
         let mut results = Vec::with_capacity(free.len());
         for free in free {
             results.push(settled(free)?);
         }
         let wanted: Vec<usize> = (0..results.len()).filter(|&index| results[index].is_ok()).collect();
-        let (probed, encoded) = self.probe_and_encode(task, gauge, &wanted, directory, size).await?;
-        let input = EncodeInput { demuxer: task.demuxer, directory };
-        let encoded = art::add(self, task, &input, &wanted, probed.as_ref(), encoded).await?;
+        let (media, encoded) = self.probe_and_encode(task, gauge, &wanted, directory, &sizes).await?;
+        let source = Source::unknown(directory, &task.inputs);
+        let encoded = art::add(self, task, &source, &wanted, media.first(), encoded).await?;
         let stores = wanted.iter().zip(encoded).map(|(&index, made)| {
-            let sound = probed.as_ref().and_then(|media| media.sound);
-            async move { (index, self.store(task, index, made, directory, sound).await) }
+            let media = &media;
+            async move { (index, self.store(task, index, made, directory, media).await) }
         });
         let mut outcome: Vec<Result<Stored, Failure>> =
             results.into_iter().map(|free| free.and(Err(Failure::not_media()))).collect();
         for (index, stored) in join_all(stores).await {
             outcome[index] = settled(stored)?;
         }
-        let detected = probed.map(|media| media.detected);
+        let detected = media.into_iter().map(|media| media.detected).collect();
         Ok(Report { detected, outcome: Ok(outcome) })
     }
 
-    /// What the input is, when it is media, and for each wanted output whether it was made.
+    /// Fetches the inputs, a few at a time, and gives their sizes.
+    async fn fetch(&self, task: &Task, directory: &Path) -> Result<Vec<u64>, StepError> {
+        let most = self.runner.limits.input_bytes;
+        let room = Room::new(most);
+        let fetch = |(index, input): (usize, &TaskInput)| {
+            let (path, object, room) = (directory.join(source::input_name(index)), input.object.clone(), &room);
+            async move { self.storage.fetch(&object, &path, room).await }
+        };
+        let fetches: Vec<_> = task.inputs.iter().enumerate().map(fetch).collect();
+        let fetched = stream::iter(fetches).buffered(FETCHES).try_collect().await;
+        fetched.map_err(|error| match error {
+            StepError::Failed(failure) if failure.code == FailureCode::InputTooLarge && task.inputs.len() > 1 => {
+                let sentence = format!("The inputs of the job are together larger than {most} bytes.");
+                StepError::Failed(Failure::new(FailureCode::InputsTooLarge, sentence))
+            }
+            error => error,
+        })
+    }
+
+    /// What the inputs are, when all are media, and for each wanted output whether it was made.
     async fn probe_and_encode(
         &self,
         task: &Task,
         gauge: &Gauge,
         wanted: &[usize],
         directory: &Path,
-        size: u64,
-    ) -> anyhow::Result<(Option<Media>, Vec<Result<(), Failure>>)> {
-        let all = |failure: Failure| wanted.iter().map(|_| Err(failure.clone())).collect();
-        let input = EncodeInput { demuxer: task.demuxer, directory };
-        let (probed, encoded) = if size < LARGE {
-            self.at_once(task, wanted, &input, size).await?
-        } else {
-            self.in_turn(task, gauge, wanted, &input, size).await?
+        sizes: &[u64],
+    ) -> anyhow::Result<(Vec<Media>, Vec<Result<(), Failure>>)> {
+        let all = |failure: Failure| vec![Err(failure); wanted.len()];
+        let source = Source::unknown(directory, &task.inputs);
+        let (probed, encoded) = match sizes {
+            [size] if *size < LARGE => self.at_once(task, wanted, source, *size).await?,
+            _ => self.in_turn(task, gauge, wanted, source, sizes).await?,
         };
         Ok(match probed {
-            Err(failure) => (None, all(failure)),
-            Ok(media) if !media.has_audio => {
-                let sentence = "The input has no audio, and the preset asks for audio.";
-                (Some(media), all(Failure::new(FailureCode::PresetMismatch, sentence)))
-            }
-            Ok(media) => (Some(media), encoded),
+            Err(failure) => (Vec::new(), all(failure)),
+            Ok(media) => match source::obstacle(&task.inputs, &media) {
+                Some(failure) => (media, all(failure)),
+                None => (media, encoded),
+            },
         })
     }
 
     /// Probes and encodes side by side: starting a process costs more than probing a short file.
-    async fn at_once(
-        &self,
-        task: &Task,
-        wanted: &[usize],
-        input: &EncodeInput<'_>,
-        size: u64,
-    ) -> anyhow::Result<Encoded> {
-        let mut probe = std::pin::pin!(probe::probe(&self.runner, task.demuxer, input.directory, size));
-        let mut encode = std::pin::pin!(encode::encode(&self.runner, input, task, wanted, None));
-        Ok(tokio::select! {
-            probed = &mut probe => match probed? {
-                Ok(media) if media.has_audio => (Ok(media), encode.await?),
-                // Encoding is dropped, and its process with it: what is no media can keep ffmpeg busy for long.
-                probed => (probed, Vec::new()),
-            },
-            encoded = &mut encode => (probe.await?, encoded?),
+    async fn at_once(&self, task: &Task, wanted: &[usize], source: Source<'_>, size: u64) -> anyhow::Result<Encoded> {
+        let probe = async { self.probe(task, source.directory, (0, size)).await };
+        let (probed, encoded) = {
+            let (mut probe, mut encode) =
+                (std::pin::pin!(probe), std::pin::pin!(encode::encode(&self.runner, &source, task, wanted, None)));
+            tokio::select! {
+                probed = &mut probe => match probed? {
+                    Ok(media) if media.has_audio && !media.begins_late => (Ok(media), encode.await?),
+                    // Encoding is dropped, and its process with it: what is no media can keep ffmpeg busy for long.
+                    probed => (probed, Vec::new()),
+                },
+                encoded = &mut encode => (probe.await?, encoded?),
+            }
+        };
+        Ok(match probed.map(|media| vec![media]) {
+            // Few do, so all others are encoded without waiting to know.
+            Ok(media) if media[0].has_audio && media[0].begins_late => {
+                let source = source.known(&media);
+                let encoded = encode::encode(&self.runner, &source, task, wanted, None).await?;
+                (Ok(media), encoded)
+            }
+            probed => (probed, encoded),
         })
     }
 
-    /// Probes first, so that a long input can be encoded in segments.
+    /// Probes first, so that a long input can be encoded in segments, and several can be joined.
     async fn in_turn(
         &self,
         task: &Task,
         gauge: &Gauge,
         wanted: &[usize],
-        input: &EncodeInput<'_>,
-        size: u64,
+        source: Source<'_>,
+        sizes: &[u64],
     ) -> anyhow::Result<Encoded> {
-        let probed = probe::probe(&self.runner, task.demuxer, input.directory, size).await?;
-        let Some(media) = probed.as_ref().ok().filter(|media| media.has_audio) else { return Ok((probed, Vec::new())) };
-        let millis = task.millis_of(media).and_then(|millis| u64::try_from(millis).ok());
+        let directory = source.directory;
+        let probes: Vec<_> = sizes.iter().copied().enumerate().map(|one| self.probe(task, directory, one)).collect();
+        let probed: Vec<_> = stream::iter(probes).buffered(self.runner.encoders()).try_collect().await?;
+        let media = match probed.into_iter().collect::<Result<Vec<Media>, Failure>>() {
+            Ok(media) if source::obstacle(&task.inputs, &media).is_none() => media,
+            probed => return Ok((probed, Vec::new())),
+        };
+        let source = source.known(&media);
+        let millis = task.millis_of(&media).and_then(|millis| u64::try_from(millis).ok());
         let meter = millis.map(|millis| Meter::new(gauge, Duration::from_millis(millis)));
-        if let Some(plan) = split::Plan::of(task, wanted, media, self.runner.encoders()) {
-            match settled(split::encode(&self.runner, input, task, &plan, meter.as_ref()).await)? {
-                Ok(()) => return Ok((probed, vec![Ok(()); wanted.len()])),
+        if let Some(plan) = split::Plan::of(task, wanted, &media, self.runner.encoders()) {
+            match settled(split::encode(&self.runner, &source, task, &plan, meter.as_ref()).await)? {
+                Ok(()) => return Ok((Ok(media), vec![Ok(()); wanted.len()])),
                 // Which output it was comes to light when all are tried in one piece.
                 Err(failure) if encode::is_of_one(&failure) => {}
-                Err(failure) => return Ok((probed, vec![Err(failure); wanted.len()])),
+                Err(failure) => return Ok((Ok(media), vec![Err(failure); wanted.len()])),
             }
         }
-        let encoded = encode::encode(&self.runner, input, task, wanted, meter.as_ref()).await?;
-        Ok((probed, encoded))
+        let encoded = encode::encode(&self.runner, &source, task, wanted, meter.as_ref()).await?;
+        Ok((Ok(media), encoded))
+    }
+
+    async fn probe(
+        &self,
+        task: &Task,
+        directory: &Path,
+        (index, size): (usize, u64),
+    ) -> anyhow::Result<Result<Media, Failure>> {
+        probe::probe(&self.runner, directory, (index, task.inputs[index].demuxer), size).await
     }
 
     async fn store(
@@ -287,7 +336,7 @@ impl Engine {
         index: usize,
         made: Result<(), Failure>,
         directory: &Path,
-        sound: Option<Sound>,
+        media: &[Media],
     ) -> Result<Stored, StepError> {
         made.map_err(StepError::Failed)?;
         let output = &task.outputs[index];
@@ -296,30 +345,55 @@ impl Engine {
         let duration_millis = measure::millis(&self.runner, output.encoding.measure, directory, index).await?;
         if duration_millis <= 0 {
             // ffmpeg took something for media that holds not one sample.
-            return Err(StepError::Failed(task.nothing()));
+            return Err(StepError::Failed(task.nothing(Some(index))));
         }
-        let warning = warning(task, index, sound, duration_millis);
+        let warning = warning(task, index, media, duration_millis);
         self.storage.store(&path, bytes, &output.object, output.encoding.content_type, &task.job_id).await?;
         Ok(Stored { duration_millis, bytes: i64::try_from(bytes)?, warning })
     }
 }
 
 impl Task {
-    /// How much of the input is taken, when its length is known.
-    fn millis_of(&self, media: &Media) -> Option<i64> {
-        let input = media.detected.duration_millis?;
-        Some(self.clip.map_or(input, |clip| clip.length(input)))
+    /// How much of the inputs is taken, when their lengths are known.
+    fn millis_of(&self, media: &[Media]) -> Option<i64> {
+        let of = |(input, media): (&TaskInput, &Media)| {
+            let millis = media.detected.duration_millis?;
+            Some(input.clip.map_or(millis, |clip| clip.length(millis)))
+        };
+        self.inputs.iter().zip(media).map(of).sum()
     }
 
-    /// Why there is not one sample.
-    fn nothing(&self) -> Failure {
-        if self.clip.is_some() { Clip::nothing() } else { Failure::not_media() }
+    /// Why there is not one sample, in this output or in all.
+    fn nothing(&self, output: Option<usize>) -> Failure {
+        let of_input = self.inputs.iter().find_map(|input| input.clip);
+        let is_clip = of_input.or_else(|| self.outputs[output?].clip).is_some();
+        if is_clip { Clip::nothing() } else { Failure::not_media() }
+    }
+
+    /// The clip by which an output may be shorter than asked for, as far as what was made shows it: with several
+    /// inputs, that is the output's own.
+    fn clip_of(&self, output: usize) -> Option<Clip> {
+        let own = self.outputs[output].clip;
+        match self.inputs.as_slice() {
+            [TaskInput { clip: Some(clip), .. }] => Some(own.map_or(*clip, |own| clip.within(own))),
+            _ => own,
+        }
+    }
+
+    /// Whether one of several inputs has less than is to be taken of it.
+    fn is_cut_short(&self, media: &[Media]) -> bool {
+        let of = |(input, media): (&TaskInput, &Media)| {
+            input.clip.zip(media.detected.duration_millis).is_some_and(|(clip, millis)| clip.is_cut_short(millis))
+        };
+        self.inputs.len() > 1 && self.inputs.iter().zip(media).any(of)
     }
 }
 
 /// What the client of an output should know, in the service's words.
-fn warning(task: &Task, index: usize, sound: Option<Sound>, made: i64) -> Option<String> {
-    let clip = task.clip.and_then(|clip| clip.warning(made));
+fn warning(task: &Task, index: usize, media: &[Media], made: i64) -> Option<String> {
+    let of_inputs = || task.is_cut_short(media).then_some(clip::TOO_LONG);
+    let clip = task.clip_of(index).and_then(|clip| clip.warning(made)).or_else(of_inputs);
+    let sound = media.first().and_then(|media| media.sound);
     let channels = sound.zip(task.outputs[index].encoding.channels).and_then(|(sound, wanted)| {
         // Two from one, and one from two, are what everybody expects.
         (sound.channels > 2 && wanted < sound.channels).then(|| {

@@ -7,13 +7,13 @@ use std::time::Duration;
 use anyhow::Context;
 use common::Timestamp;
 use elastic_transcoder::notification::State;
-use elastic_transcoder::{Failure as JobFailure, FailureCode, Job, JobStatus, Pipeline, Preset, presets};
+use elastic_transcoder::{Failure as JobFailure, FailureCode, Job, JobInput, JobStatus, Pipeline, Preset, presets};
 use queue::{Failure, Handler};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::engine::{AlbumArt, Clip, Encoding, Engine, Object, Report, Task, TaskOutput, demuxer};
+use crate::engine::{AlbumArt, Clip, Coders, Encoding, Engine, Object, Report, Task, TaskInput, TaskOutput, demuxer};
 use crate::gauge::{Progress, Reading, gauge};
 use crate::message::{Message, request};
 use crate::share::Sharing;
@@ -156,13 +156,13 @@ impl JobHandler {
     async fn run(&self, claim: &Claim) -> Result<(), Failure> {
         let job_id = claim.job.id.as_str();
         let running_ms = || Timestamp::now().as_millis() - claim.job.timing.start_time_millis.unwrap_or(i64::MAX);
-        let failed = |failure| Report { detected: None, outcome: Err(failure) };
+        let failed = |failure| Report { detected: Vec::new(), outcome: Err(failure) };
         if running_ms() > GIVE_UP_KILLING_MS {
             tracing::error!(job_id, "job given up: it was begun before and has not ended within a day");
             return self.finish(claim, &failed(given_up()), None).await;
         }
         let presets = custom_presets(&self.store, &claim.job).await?;
-        let mut task = match task(&claim.pipeline, &claim.job, &presets) {
+        let mut task = match task(&claim.pipeline, &claim.job, &presets, self.engine.runner.tools.coders) {
             Ok(task) => task,
             Err(failure) => return self.finish(claim, &failed(failure), None).await,
         };
@@ -319,8 +319,17 @@ pub async fn custom_presets(store: &Store, job: &Job) -> Result<HashMap<String, 
 
 /// What the engine has to do. It was checked when the job came, so a failure means that this version knows less than
 /// the one that took the job, or that a preset was deleted very long ago.
-pub fn task(pipeline: &Pipeline, job: &Job, custom: &HashMap<String, Preset>) -> Result<Task, JobFailure> {
-    let input = job.input.clone().unwrap_or_default();
+pub fn task(
+    pipeline: &Pipeline,
+    job: &Job,
+    custom: &HashMap<String, Preset>,
+    coders: Coders,
+) -> Result<Task, JobFailure> {
+    let input = |input: &JobInput| TaskInput {
+        object: Object { bucket: pipeline.input_bucket.clone(), key: input.key.clone().unwrap_or_default() },
+        demuxer: input.container.as_deref().and_then(demuxer),
+        clip: input.time_span.as_ref().and_then(Clip::of),
+    };
     let bucket = pipeline.content_config.bucket.clone().unwrap_or_default();
     let prefix = job.output_key_prefix.as_deref().unwrap_or_default();
     let output = |output: &elastic_transcoder::JobOutput| {
@@ -328,17 +337,17 @@ pub fn task(pipeline: &Pipeline, job: &Job, custom: &HashMap<String, Preset>) ->
         let preset = presets::get(&output.preset_id)
             .or_else(|| custom.get(&output.preset_id))
             .ok_or_else(|| invalid(format!("no preset {}", output.preset_id)))?;
-        let encoding = Encoding::of(preset).map_err(|unsupported| invalid(unsupported.to_string()))?;
+        let encoding = Encoding::of(preset, coders).map_err(|unsupported| invalid(unsupported.to_string()))?;
         let object = Object { bucket: bucket.clone(), key: format!("{prefix}{}", output.key) };
         let art = output.album_art.as_ref();
         let art = art.map(|art| AlbumArt::of(art, &preset.container, &pipeline.input_bucket));
-        Ok(TaskOutput { object, encoding, album_art: art.transpose().map_err(invalid)? })
+        let span = output.composition.iter().flatten().find_map(|clip| clip.time_span.as_ref());
+        let album_art = art.transpose().map_err(invalid)?;
+        Ok(TaskOutput { object, clip: span.and_then(Clip::of), encoding, album_art })
     };
     Ok(Task {
         job_id: job.id.clone(),
-        input: Object { bucket: pipeline.input_bucket.clone(), key: input.key.unwrap_or_default() },
-        demuxer: input.container.as_deref().and_then(demuxer),
-        clip: input.time_span.as_ref().and_then(Clip::of),
+        inputs: job.inputs.iter().map(input).collect(),
         outputs: job.outputs.iter().map(output).collect::<Result<_, _>>()?,
         offers: None,
     })

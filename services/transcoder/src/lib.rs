@@ -29,6 +29,7 @@ use runtime::Platform;
 
 pub use api::{Api, ApiParts, router};
 pub use config::{Config, EngineConfig, Quotas};
+pub use engine::Coders;
 pub use store::{MIGRATIONS, SCHEMA, Store};
 
 use engine::{Engine, Runner, Scratch, Storage, Tools};
@@ -41,6 +42,7 @@ const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Starts the service: its consumer and relay run on the platform; the API's routes are given back.
 pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router> {
     let engine = Arc::new(engine(platform, &config.engine).await?);
+    let coders = engine.runner.tools.coders;
     let store = Store::new(Database::connect(&config.database, SCHEMA, &MIGRATIONS).await?);
     let jobs_queue = platform.names.full(TRANSCODER_JOBS);
     let queue = find::queue(&platform.aws.sqs, &platform.names, TRANSCODER_JOBS).await?;
@@ -84,6 +86,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
         keys: config.access_keys,
         jobs_queue,
         quotas: config.quotas,
+        coders,
         s3: platform.aws.s3.clone(),
         sns: platform.aws.sns.clone(),
     })))

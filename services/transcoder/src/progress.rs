@@ -23,8 +23,12 @@ pub fn cancel(job: &mut Job, now: Timestamp) {
 /// Progressing → Complete or Error. Gives the text of a failure of the whole job.
 pub fn finish(job: &mut Job, report: &Report, reference: Uuid, now: Timestamp) -> Option<String> {
     job.timing.finish_time_millis = Some(now.as_millis());
-    for input in job.input.iter_mut().chain(job.inputs.first_mut()) {
-        input.detected_properties.clone_from(&report.detected);
+    for (input, detected) in job.inputs.iter_mut().zip(&report.detected) {
+        input.detected_properties = Some(detected.clone());
+    }
+    // `Input` repeats the first of `Inputs`.
+    if let Some(input) = &mut job.input {
+        input.detected_properties = report.detected.first().cloned();
     }
     let detail = match &report.outcome {
         Ok(results) => {

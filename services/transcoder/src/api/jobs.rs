@@ -13,7 +13,7 @@ use sqlx::AnyConnection;
 use super::pipelines::{ID_TRIES, fresh_id, no_id, slice, too_many};
 use super::reply::{Fault, Listing, Named, Reply, accepted, parse, reply};
 use super::{Api, presets, supported};
-use crate::engine::Encoding;
+use crate::engine::{Coders, Encoding};
 use crate::message::request as call;
 use crate::progress;
 use crate::store::{self, Created, Hold};
@@ -37,7 +37,7 @@ pub async fn create(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> 
     drop(connection);
     validate::outputs_with_presets(&request, &presets)?;
     supported::job(&request)?;
-    check_outputs(&pipeline, &request, &presets)?;
+    check_outputs(&pipeline, &request, &presets, api.inner.coders)?;
     for _ in 0..ID_TRIES {
         let job = job(&api, &request, fresh_id());
         match insert(&api, &job, token.as_deref()).await? {
@@ -126,11 +126,17 @@ async fn presets_of(
 }
 
 /// Each output has a preset that this server can do, and goes elsewhere than the input.
-fn check_outputs(pipeline: &Pipeline, request: &CreateJobRequest, presets: &[Preset]) -> Result<(), ApiError> {
+fn check_outputs(
+    pipeline: &Pipeline,
+    request: &CreateJobRequest,
+    presets: &[Preset],
+    coders: Coders,
+) -> Result<(), ApiError> {
     let prefix = request.output_key_prefix.as_deref().unwrap_or_default();
     let same_bucket = pipeline.content_config.bucket.as_deref() == Some(&pipeline.input_bucket);
     for (output, preset) in request.all_outputs().into_iter().zip(presets) {
-        Encoding::of(preset).map_err(|unsupported| ApiError::validation(format!("PresetId: {unsupported}.")))?;
+        Encoding::of(preset, coders)
+            .map_err(|unsupported| ApiError::validation(format!("PresetId: {unsupported}.")))?;
         let key = format!("{prefix}{}", output.key.as_deref().unwrap_or_default());
         if key.len() > 1024 {
             return Err(ApiError::validation(format!("OutputKeyPrefix and Key together pass 1024 bytes: {key}")));

@@ -22,9 +22,10 @@ use std::path::{Path, PathBuf};
 
 use elastic_transcoder::{Failure, FailureCode};
 
-use super::encode::{self, EncodeInput, QUIET};
+use super::encode::{self, QUIET};
 use super::probe::Media;
-use super::{Engine, Object, StepError, Task, process, settled};
+use super::source::Source;
+use super::{Engine, Object, Room, StepError, Task, process, settled};
 use origin::{LARGEST, MOST_BYTES, Origin};
 use picture::{Format, Picture};
 use wanted::Choice;
@@ -39,14 +40,14 @@ const MOST: usize = 20;
 pub async fn add(
     engine: &Engine,
     task: &Task,
-    input: &EncodeInput<'_>,
+    source: &Source<'_>,
     wanted: &[usize],
     media: Option<&Media>,
     encoded: Vec<Result<(), Failure>>,
 ) -> anyhow::Result<Vec<Result<(), Failure>>> {
     let streams = media.map(|media| media.pictures.as_slice()).unwrap_or_default();
     let mut gallery =
-        Gallery { engine, task, input, streams, embedded: None, fetched: HashMap::new(), made: HashMap::new() };
+        Gallery { engine, task, source, streams, embedded: None, fetched: HashMap::new(), made: HashMap::new() };
     let mut results = Vec::with_capacity(encoded.len());
     for (&index, made) in wanted.iter().zip(encoded) {
         results.push(match (&task.outputs[index].album_art, made) {
@@ -64,7 +65,7 @@ type Made = Result<Picture, Failure>;
 struct Gallery<'a> {
     engine: &'a Engine,
     task: &'a Task,
-    input: &'a EncodeInput<'a>,
+    source: &'a Source<'a>,
     /// Where in the input its pictures lie.
     streams: &'a [usize],
     embedded: Option<Result<Vec<Picture>, Failure>>,
@@ -132,7 +133,7 @@ impl Gallery<'_> {
         }
         let path = self.path(format!("art-{}", self.fetched.len()));
         let origin = Origin::Given(object);
-        let fetched = match settled(self.engine.storage.fetch(object, &path, MOST_BYTES).await)? {
+        let fetched = match settled(self.engine.storage.fetch(object, &path, &Room::new(MOST_BYTES)).await)? {
             Ok(_) => settled(checked(origin, &path).await)?,
             Err(failure) if failure.code == FailureCode::InputTooLarge => Err(origin.too_large()),
             Err(failure) => Err(failure),
@@ -141,7 +142,7 @@ impl Gallery<'_> {
         fetched.map_err(StepError::Failed)
     }
 
-    /// The pictures of the input.
+    /// The pictures of the first input.
     async fn embedded(&mut self) -> Result<&[Picture], StepError> {
         if self.embedded.is_none() {
             self.embedded = Some(settled(self.copy_out().await)?);
@@ -157,7 +158,7 @@ impl Gallery<'_> {
     async fn copy_out(&self) -> Result<Vec<Picture>, StepError> {
         let name = |at: usize| format!("art-embedded-{at}");
         let mut arguments: Vec<String> = QUIET.map(String::from).into();
-        arguments.extend(encode::input_arguments(self.input.demuxer));
+        arguments.extend(self.source.first_arguments());
         for (at, stream) in self.streams.iter().enumerate() {
             arguments.extend(["-map".into(), format!("0:{stream}")]);
             arguments.extend(["-c", "copy", "-frames:v", "1", "-f", "image2pipe"].map(String::from));
@@ -204,7 +205,7 @@ impl Gallery<'_> {
     async fn run(&self, origin: Origin<'_>, arguments: &[String]) -> Result<(), StepError> {
         let runner = &self.engine.runner;
         let _place = runner.place().await;
-        let ended = process::run(runner, &runner.tools.ffmpeg, arguments, self.input.directory).await?;
+        let ended = process::run(runner, &runner.tools.ffmpeg, arguments, self.source.directory).await?;
         match encode::succeeded(ended, self.task, &runner.limits) {
             Err(StepError::Failed(failure)) if failure.code == FailureCode::Unhandled => {
                 Err(StepError::Failed(origin.unreadable()))
@@ -214,7 +215,7 @@ impl Gallery<'_> {
     }
 
     fn path(&self, name: String) -> PathBuf {
-        self.input.directory.join(name)
+        self.source.directory.join(name)
     }
 }
 

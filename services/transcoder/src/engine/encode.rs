@@ -1,7 +1,6 @@
 //! One ffmpeg command that decodes once and makes every output.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 
 use anyhow::anyhow;
 use elastic_transcoder::{Failure, FailureCode};
@@ -9,53 +8,52 @@ use rustix::process::Signal;
 
 use super::meter::Meter;
 use super::process::{self, Ended};
-use super::{Clip, Limits, Runner, StepError, Task, settled};
+use super::source::{LONGEST_GAP, Source};
+use super::{Clip, Limits, Runner, StepError, Task, TaskOutput, settled};
 
 /// What every ffmpeg begins with: no questions, nothing said but complaints, files written over.
 pub const QUIET: [&str; 6] = ["-nostdin", "-nostats", "-y", "-hide_banner", "-loglevel", "warning"];
-
-/// The input's name in the task's directory. It has no extension, which ffmpeg would take for a hint.
-pub const INPUT: &str = "input";
-
-/// Kinds of file that ffmpeg may open. Left out is what names other files (playlists, concat scripts, image
-/// sequences), reads devices, or takes any text for a picture or a subtitle.
-pub const DEMUXERS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,mpeg,mpegts,mxf,ogg,wav,w64,mp3,aac,\
-flac,aiff,caf,au,amr,ac3,eac3,dts,ape,wv,tta,dv,rm,nut,mpegvideo,m4v,voc,tak,mpc,mpc8";
-
-/// What every ffmpeg command reads.
-#[derive(Debug, Clone, Copy)]
-pub struct EncodeInput<'a> {
-    /// Set when the request insists on a kind of file.
-    pub demuxer: Option<&'static str>,
-    /// Where the input lies and the outputs go.
-    pub directory: &'a Path,
-}
 
 /// The name of an output in the task's directory.
 pub fn output_name(index: usize) -> String {
     format!("output-{index}")
 }
 
-/// The arguments that open the input, for ffmpeg and ffprobe alike.
-pub fn input_arguments(demuxer: Option<&'static str>) -> Vec<String> {
-    let mut arguments: Vec<String> = ["-protocol_whitelist", "file,pipe"].map(String::from).into();
-    arguments.extend(["-format_whitelist".into(), DEMUXERS.into()]);
-    if let Some(demuxer) = demuxer {
-        arguments.extend(["-f".into(), demuxer.into()]);
-    }
-    arguments.extend(["-i".into(), format!("file:{INPUT}")]);
-    arguments
+/// One output of a command.
+#[derive(Debug)]
+pub struct Output {
+    /// The part that it takes, when that is not all.
+    pub clip: Option<Clip>,
+    /// What is done to the sound.
+    pub filter: Option<String>,
+    /// ffmpeg's arguments, the file's name the last.
+    pub arguments: Vec<String>,
 }
 
-/// The arguments up to the last output, with which a command makes the outputs whose indexes are given.
-pub fn arguments(input: &EncodeInput<'_>, task: &Task, wanted: &[usize]) -> Vec<String> {
-    let mut arguments: Vec<String> = QUIET.map(String::from).into();
-    arguments.extend(input_arguments(input.demuxer));
-    for &index in wanted {
-        arguments.extend(["-map", "0:a:0", "-map_chapters", "-1"].map(String::from));
-        arguments.extend(task.clip.iter().flat_map(Clip::arguments));
-        arguments.extend(task.outputs[index].encoding.arguments());
+impl Output {
+    /// The output of a task.
+    pub fn of(task: &Task, index: usize) -> Self {
+        let TaskOutput { clip, encoding, .. } = &task.outputs[index];
+        let mut arguments = encoding.arguments();
         arguments.push(format!("file:{}", output_name(index)));
+        Self { clip: *clip, filter: encoding.filter(), arguments }
+    }
+}
+
+/// The arguments of a command that makes outputs of what it decodes once.
+pub fn arguments(source: &Source<'_>, outputs: Vec<Output>) -> Vec<String> {
+    let mut arguments: Vec<String> = QUIET.map(String::from).into();
+    arguments.extend(["-dts_error_threshold".into(), LONGEST_GAP.to_string()]);
+    arguments.extend(source.arguments());
+    let (sounds, rest): (Vec<_>, Vec<_>) =
+        outputs.into_iter().map(|output| ((output.clip, output.filter), output.arguments)).unzip();
+    let streams = source.streams(&sounds);
+    arguments.extend(streams.graph);
+    for (map, rest) in streams.maps.into_iter().zip(rest) {
+        arguments.extend(map);
+        arguments.extend(source.tags());
+        arguments.extend(["-map_chapters", "-1"].map(String::from));
+        arguments.extend(rest);
     }
     arguments
 }
@@ -65,7 +63,7 @@ pub fn arguments(input: &EncodeInput<'_>, task: &Task, wanted: &[usize]) -> Vec<
 /// One failing encoder ends the whole command. Then each output is tried by itself, so that it fails alone.
 pub async fn encode(
     runner: &Runner,
-    input: &EncodeInput<'_>,
+    source: &Source<'_>,
     task: &Task,
     wanted: &[usize],
     meter: Option<&Meter<'_>>,
@@ -73,12 +71,12 @@ pub async fn encode(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let together = settled(command(runner, input, task, wanted, meter).await)?;
+    let together = settled(command(runner, source, task, wanted, meter).await)?;
     match together {
         Err(failure) if wanted.len() > 1 && is_of_one(&failure) => {
             let mut results = Vec::with_capacity(wanted.len());
             for index in wanted {
-                results.push(settled(command(runner, input, task, std::slice::from_ref(index), meter).await)?);
+                results.push(settled(command(runner, source, task, std::slice::from_ref(index), meter).await)?);
             }
             Ok(results)
         }
@@ -88,20 +86,20 @@ pub async fn encode(
 
 async fn command(
     runner: &Runner,
-    input: &EncodeInput<'_>,
+    source: &Source<'_>,
     task: &Task,
     wanted: &[usize],
     meter: Option<&Meter<'_>>,
 ) -> Result<(), StepError> {
     let _place = runner.place().await;
-    let mut arguments = arguments(input, task, wanted);
+    let mut arguments = arguments(source, wanted.iter().map(|&index| Output::of(task, index)).collect());
     let Some(meter) = meter else {
-        let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, input.directory).await?;
+        let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, source.directory).await?;
         return succeeded(ended, task, &runner.limits);
     };
     arguments.extend(["-progress", "pipe:1"].map(String::from));
     let follow = async |report| Ok(meter.follow(report).await?);
-    let place = process::Place { directory: input.directory, time: runner.limits.time };
+    let place = process::Place { directory: source.directory, time: runner.limits.time };
     let (ended, ()) = process::feed(runner, &runner.tools.ffmpeg, &arguments, place, follow).await?;
     succeeded(ended, task, &runner.limits)
 }

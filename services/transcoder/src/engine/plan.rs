@@ -1,9 +1,11 @@
 //! From a preset to ffmpeg's arguments.
 
-use elastic_transcoder::{AudioParameters, Preset};
+use elastic_transcoder::Preset;
 use serde::{Deserialize, Serialize};
 
+use super::coder::{Coder, Range};
 use super::measure::Measure;
+use super::tools::Coders;
 
 /// How one output is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Encoding {
     pub sample_rate: Option<u32>,
     /// The input's when there is none.
     pub channels: Option<u16>,
+    /// What the coder can hold.
+    pub range: Range,
     /// ffmpeg's arguments for the container.
     pub container: Vec<String>,
     /// The media type of the object.
@@ -53,9 +57,10 @@ struct Container {
 }
 
 impl Encoding {
-    /// The encoding that a preset asks for.
-    pub fn of(preset: &Preset) -> Result<Self, Unsupported> {
-        let refuse = |what: String| Unsupported(format!("preset {}: {what} is not supported yet", preset.id));
+    /// The encoding that a preset asks for, with what there is of coders.
+    pub fn of(preset: &Preset, coders: Coders) -> Result<Self, Unsupported> {
+        let cannot = |why: String| Unsupported(format!("preset {}: {why}", preset.id));
+        let refuse = |what: String| cannot(format!("{what} is not supported yet"));
         if preset.video.is_some() {
             return Err(refuse("Video".into()));
         }
@@ -68,19 +73,27 @@ impl Encoding {
         }
         let channels = number("Audio.Channels", audio.channels.as_deref()).map_err(refuse)?;
         if channels == Some(0) {
-            return Err(refuse("Audio.Channels 0".into()));
+            // The service left the audio out (Developer Guide, "Channels"), so of audio alone an empty file would remain.
+            return Err(cannot("Audio.Channels 0 leaves nothing of a preset without Video".into()));
         }
+        let sample_rate = number("Audio.SampleRate", audio.sample_rate.as_deref()).map_err(refuse)?;
+        let bit_rate = number::<u32>("Audio.BitRate", audio.bit_rate.as_deref()).map_err(refuse)?;
+        let coder = Coder::of(audio, bit_rate, sample_rate, channels, coders).map_err(cannot)?;
         Ok(Self {
-            codec: codec_arguments(codec, audio).map_err(refuse)?,
-            bit_rate: number::<u32>("Audio.BitRate", audio.bit_rate.as_deref())
-                .map_err(refuse)?
-                .map(|rate| rate * 1000),
-            sample_rate: number("Audio.SampleRate", audio.sample_rate.as_deref()).map_err(refuse)?,
+            codec: coder.arguments,
+            bit_rate: bit_rate.map(|kilobits| kilobits * 1000),
+            sample_rate,
             channels,
+            range: coder.range,
             container: container.arguments.iter().map(|&argument| argument.into()).collect(),
             content_type: container.content_type,
             measure: container.measure,
         })
+    }
+
+    /// The filter for what the preset leaves to the input, when the coder does not hold all that an input may have.
+    pub fn filter(&self) -> Option<String> {
+        self.range.filter(self.sample_rate, self.channels)
     }
 
     /// ffmpeg's arguments between the stream that is taken and the name of the file.
@@ -93,7 +106,10 @@ impl Encoding {
 
     /// What the coder gets of an input.
     pub fn sound(&self, input: Sound) -> Sound {
-        Sound { rate: self.sample_rate.unwrap_or(input.rate), channels: self.channels.unwrap_or(input.channels) }
+        Sound {
+            rate: self.sample_rate.unwrap_or_else(|| self.range.nearest_rate(input.rate)),
+            channels: self.channels.unwrap_or(input.channels),
+        }
     }
 
     /// Whether what is encoded in segments can be joined: so far that of ffmpeg's AAC coder.
@@ -169,33 +185,6 @@ fn container(name: &str) -> Option<Container> {
     })
 }
 
-fn codec_arguments(codec: &str, audio: &AudioParameters) -> Result<Vec<String>, String> {
-    let options = audio.codec_options.clone().unwrap_or_default();
-    let depth = options.bit_depth.as_deref();
-    let fixed: &[&str] = match (codec, depth) {
-        // RIFF knows 8 bits only without sign and more bits only with.
-        ("pcm", Some("8")) if options.signed.as_deref() != Some("Signed") => &["-c:a", "pcm_u8"],
-        ("pcm", Some("16") | None) if options.signed.as_deref() != Some("Unsigned") => &["-c:a", "pcm_s16le"],
-        ("pcm", Some("24")) if options.signed.as_deref() != Some("Unsigned") => &["-c:a", "pcm_s24le"],
-        ("pcm", Some("32")) if options.signed.as_deref() != Some("Unsigned") => &["-c:a", "pcm_s32le"],
-        ("flac", Some("16") | None) => &["-c:a", "flac", "-sample_fmt", "s16"],
-        ("flac", Some("24")) => &["-c:a", "flac", "-sample_fmt", "s32", "-bits_per_raw_sample", "24"],
-        ("AAC", _) if matches!(options.profile.as_deref(), Some("HE-AAC" | "HE-AACv2")) => {
-            return Err(format!("Audio.CodecOptions.Profile {}", options.profile.unwrap_or_default()));
-        }
-        ("AAC", _) => &["-c:a", "aac", "-profile:a", "aac_low"],
-        ("mp3", _) => &["-c:a", "libmp3lame"],
-        ("mp2", _) => &["-c:a", "mp2"],
-        ("vorbis", _) => &["-c:a", "libvorbis"],
-        _ => return Err(format!("Audio.CodecOptions for {codec}")),
-    };
-    let mut arguments: Vec<String> = fixed.iter().map(|&argument| argument.into()).collect();
-    if let Some(rate) = audio.bit_rate.as_deref().filter(|_| !matches!(codec, "pcm" | "flac")) {
-        arguments.extend(["-b:a".into(), format!("{rate}k")]);
-    }
-    Ok(arguments)
-}
-
 /// ffmpeg's demuxer for an input's `Container`; `None` lets it find out.
 pub fn demuxer(container: &str) -> Option<&'static str> {
     Some(match container {
@@ -222,7 +211,7 @@ mod tests {
     use super::*;
 
     fn encoding(number: &str) -> Result<Encoding, Unsupported> {
-        Encoding::of(presets::get(&format!("1351620000001-{number}")).unwrap())
+        Encoding::of(presets::get(&format!("1351620000001-{number}")).unwrap(), Coders::default())
     }
 
     #[test]
@@ -249,9 +238,9 @@ mod tests {
         assert_eq!(refused("000010"), "preset 1351620000001-000010: Video is not supported yet");
         let mut preset = presets::get("1351620000001-100110").unwrap().clone();
         preset.container = "flv".into();
-        assert!(Encoding::of(&preset).unwrap_err().0.contains("Container flv"));
+        assert!(Encoding::of(&preset, Coders::default()).unwrap_err().0.contains("Container flv"));
         preset.container = "mp4".into();
         preset.audio.as_mut().unwrap().codec_options.as_mut().unwrap().profile = Some("HE-AAC".into());
-        assert!(Encoding::of(&preset).unwrap_err().0.contains("Audio.CodecOptions.Profile HE-AAC"));
+        assert!(Encoding::of(&preset, Coders::default()).unwrap_err().0.contains("Audio.CodecOptions.Profile HE-AAC"));
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::plan::Sound;
 use super::process::{self, Ended};
-use super::{Runner, encode};
+use super::{Runner, encode, source};
 
 /// An input that is media.
 #[derive(Debug)]
@@ -16,11 +16,22 @@ pub struct Media {
     pub detected: DetectedProperties,
     /// Whether there is anything to hear.
     pub has_audio: bool,
+    /// Whether there is anything to see. A cover picture is not.
+    pub has_video: bool,
     /// The first audio stream, when its rate and channels are known.
     pub sound: Option<Sound>,
     /// The streams that are pictures of its album, by their numbers.
     pub pictures: Vec<usize>,
+    /// Its layout of channels, as ffmpeg names it, when the file has one.
+    pub layout: Option<String>,
+    /// Its format of samples, as ffmpeg names it, without how they lie.
+    pub format: Option<String>,
+    /// Whether it begins later than the file, and not so late that it must be a fault.
+    pub begins_late: bool,
 }
+
+/// What is less than a frame is the delay of a coder, in seconds.
+const LATE: f64 = 0.03;
 
 #[derive(Debug, Default, Deserialize)]
 struct Probed {
@@ -47,8 +58,12 @@ struct Stream {
     height: Option<i64>,
     avg_frame_rate: Option<String>,
     duration: Option<String>,
+    start_time: Option<String>,
+    profile: Option<String>,
+    sample_fmt: Option<String>,
     sample_rate: Option<String>,
     channels: Option<u16>,
+    channel_layout: Option<String>,
     /// Present when packets were counted.
     nb_read_packets: Option<String>,
     #[serde(default)]
@@ -61,14 +76,14 @@ struct Disposition {
     attached_pic: i64,
 }
 
-/// Probes the fetched input.
+/// Probes a fetched input.
 pub async fn probe(
     runner: &Runner,
-    demuxer: Option<&'static str>,
     directory: &Path,
+    (index, demuxer): (usize, Option<&'static str>),
     size: u64,
 ) -> anyhow::Result<Result<Media, Failure>> {
-    match show(runner, encode::input_arguments(demuxer), directory).await? {
+    match show(runner, source::input_arguments(index, demuxer), directory).await? {
         Some(probed) => Ok(media(&probed, size)),
         None => Ok(Err(Failure::not_media())),
     }
@@ -94,8 +109,8 @@ fn output_arguments(index: usize) -> Vec<String> {
 }
 
 async fn show(runner: &Runner, mut arguments: Vec<String>, directory: &Path) -> anyhow::Result<Option<Probed>> {
-    let entries = "format=duration,start_time:stream=index,codec_type,codec_name,width,height,avg_frame_rate,duration,sample_rate,channels,\
-nb_read_packets:stream_disposition=attached_pic";
+    let entries = "format=duration,start_time:stream=index,codec_type,codec_name,profile,width,height,avg_frame_rate,duration,\
+start_time,sample_fmt,sample_rate,channels,channel_layout,nb_read_packets:stream_disposition=attached_pic";
     let quiet = ["-hide_banner", "-loglevel", "warning"];
     arguments.extend(quiet.into_iter().chain(["-show_entries", entries, "-of", "json"]).map(String::from));
     match process::run(runner, &runner.tools.ffprobe, &arguments, directory).await? {
@@ -124,10 +139,15 @@ fn media(probed: &Probed, size: u64) -> Result<Media, Failure> {
         });
     }
     let pictures = probed.streams.iter().filter(|stream| stream.disposition.attached_pic != 0);
+    let first = audio.first();
     Ok(Media {
         has_audio: !audio.is_empty(),
+        has_video: video.is_some(),
         pictures: pictures.map(|stream| stream.index).collect(),
-        sound: audio.first().and_then(|stream| stream.sound()),
+        sound: first.and_then(|stream| stream.sound()),
+        layout: first.and_then(|stream| stream.channel_layout.clone()).filter(|layout| layout != "unknown"),
+        format: first.and_then(|stream| stream.sample_fmt.as_deref()).map(|name| name.trim_end_matches('p').to_owned()),
+        begins_late: first.is_some_and(|stream| begins_late(stream, &probed.format)),
         detected: DetectedProperties {
             width: video.and_then(|stream| stream.width),
             height: video.and_then(|stream| stream.height),
@@ -156,6 +176,11 @@ fn output_length(probed: &Probed) -> Option<i64> {
     rounded(seconds(&probed.format.duration)? + before)
 }
 
+fn begins_late(stream: &Stream, format: &Format) -> bool {
+    let delay = seconds(&stream.start_time).zip(seconds(&format.start_time)).map(|(audio, file)| audio - file);
+    delay.is_some_and(|delay| (LATE..=f64::from(source::LONGEST_GAP)).contains(&delay))
+}
+
 fn seconds(text: &Option<String>) -> Option<f64> {
     text.as_deref()?.parse::<f64>().ok().filter(|seconds| seconds.is_finite())
 }
@@ -169,6 +194,8 @@ fn rounded(seconds: f64) -> Option<i64> {
 /// Each packet is one frame of a fixed number of samples (ISO 14496-3 for AAC, ISO 11172-3 for MP3).
 fn frames_millis(stream: &Stream) -> Option<i64> {
     let samples = match stream.codec_name.as_deref()? {
+        // Half of the samples are made from the other half.
+        "aac" if stream.profile.as_deref().is_some_and(|profile| profile.starts_with("HE-AAC")) => 2048,
         "aac" => 1024,
         "mp3" => 1152,
         _ => return None,
@@ -209,6 +236,8 @@ mod tests {
     fn frames_make_a_length() {
         let counted = r#"{"streams":[{"codec_name":"aac","sample_rate":"44100","nb_read_packets":"45"}]}"#;
         assert_eq!(frames_millis(&probed(counted).streams[0]), Some(1044));
+        let high = counted.replace(r#""aac""#, r#""aac","profile":"HE-AACv2""#);
+        assert_eq!(frames_millis(&probed(&high).streams[0]), Some(2089));
         assert_eq!(frames_millis(&probed(&counted.replace("44100", "0")).streams[0]), None);
     }
 
@@ -219,10 +248,20 @@ mod tests {
             "height":600,"disposition":{"attached_pic":1}}],"format":{"duration":"1.0449"}}"#,
         );
         let media = media(&song, 7).unwrap();
-        assert!(media.has_audio);
+        assert!(media.has_audio && !media.has_video && !media.begins_late);
         assert_eq!(media.pictures, [1]);
         let expected = DetectedProperties { file_size: Some(7), duration_millis: Some(1045), ..Default::default() };
         assert_eq!(media.detected, expected);
+    }
+
+    #[test]
+    fn audio_may_begin_later_than_the_file() {
+        for (start, late) in [("0.007", false), ("0.021", false), ("1.5", true), ("3600", true), ("3601", false)] {
+            let json = r#"{"streams":[{"codec_type":"audio","codec_name":"mp3","sample_fmt":"s16p","start_time":"AT"}],
+                "format":{"start_time":"0.0"}}"#;
+            let media = media(&probed(&json.replace("AT", start)), 7).unwrap();
+            assert_eq!((media.begins_late, media.format.as_deref()), (late, Some("s16")), "{start}");
+        }
     }
 
     #[test]

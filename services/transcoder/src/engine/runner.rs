@@ -77,7 +77,7 @@ impl Runner {
     /// One that may start a shell and what is installed.
     pub fn of_shell(limits: Limits) -> Self {
         let programs = ["/bin".into(), "/usr/bin".into()];
-        let tools = Tools { ffmpeg: "ffmpeg".into(), ffprobe: "ffprobe".into() };
+        let tools = Tools { ffmpeg: "ffmpeg".into(), ffprobe: "ffprobe".into(), coders: Default::default() };
         Self { sandbox: Sandbox::new(&programs), tools, limits, encoders: 1, places: Semaphore::new(1) }
     }
 }

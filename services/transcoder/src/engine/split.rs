@@ -30,11 +30,12 @@ use serde::{Deserialize, Serialize};
 use tokio::process::ChildStdout;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::encode::{self, EncodeInput, output_name};
+use super::encode::{self, Output, output_name};
 use super::meter::Meter;
 use super::plan::{Encoding, Sound};
 use super::probe::Media;
-use super::{Clip, Runner, StepError, Task, process};
+use super::source::Source;
+use super::{Runner, StepError, Task, TaskOutput, process};
 use cut::{FRAME, Grid, Segment};
 
 pub use remote::{Part, make};
@@ -65,18 +66,18 @@ pub struct Plan {
 
 impl Plan {
     /// `None` when one ffmpeg for all is as good: a short input, one core, no coder whose frames can be joined.
-    pub fn of(task: &Task, wanted: &[usize], media: &Media, encoders: usize) -> Option<Self> {
+    pub fn of(task: &Task, wanted: &[usize], media: &[Media], encoders: usize) -> Option<Self> {
         let seconds = u64::try_from(task.millis_of(media)?).ok()? / 1000;
         // A helper counts as one more: it may come at any time, and one encoder alone loses little by cutting.
         let encoders = encoders + usize::from(task.offers.is_some());
         if encoders < 2 {
             return None;
         }
-        let encoding = |index: &usize| &task.outputs[*index].encoding;
+        let (encoding, input) = (|index: &usize| &task.outputs[*index].encoding, media.first()?.sound?);
+        let can_join = |index: &usize| can_join(&task.outputs[*index], input);
         // Outputs of other rates or channels would need a stream of their own.
-        let sound = wanted.iter().find_map(|index| can_join(encoding(index), media))?;
-        let (joined, whole): (Vec<usize>, Vec<usize>) =
-            wanted.iter().partition(|index| can_join(encoding(index), media) == Some(sound));
+        let sound = wanted.iter().find_map(can_join)?;
+        let (joined, whole): (Vec<usize>, Vec<usize>) = wanted.iter().partition(|index| can_join(index) == Some(sound));
         let overlap = joined.iter().map(|index| settling(encoding(index), sound)).max()?;
         let segment = (seconds / (encoders as u64 * SHARE)).max(overlap * WORTH).min(LONGEST_SEGMENT);
         if seconds < segment * 2 {
@@ -103,22 +104,17 @@ fn settling(encoding: &Encoding, sound: Sound) -> u64 {
     if is_ample { 2 } else { 10 }
 }
 
-/// The sound of an output whose frames can be joined.
-fn can_join(encoding: &Encoding, media: &Media) -> Option<Sound> {
-    let sound = encoding.sound(media.sound?);
-    (encoding.can_be_joined() && sound.channels <= 2 && aac_knows(sound.rate)).then_some(sound)
-}
-
-/// The rates of AAC (ISO/IEC 14496-3, table 1.18) that a preset or an input may have.
-fn aac_knows(rate: u32) -> bool {
-    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000].contains(&rate)
+/// The sound of an output whose frames can be joined, and that takes all that is decoded.
+fn can_join(output: &TaskOutput, input: Sound) -> Option<Sound> {
+    let sound = output.encoding.sound(input);
+    (output.encoding.can_be_joined() && output.clip.is_none() && sound.channels <= 2).then_some(sound)
 }
 
 /// Makes the outputs of the plan. A failure says nothing yet about each single output: the caller tries them in one
 /// piece.
 pub async fn encode(
     runner: &Runner,
-    input: &EncodeInput<'_>,
+    input: &Source<'_>,
     task: &Task,
     plan: &Plan,
     meter: Option<&Meter<'_>>,
@@ -137,7 +133,7 @@ pub async fn encode(
         });
     let (samples, count) = remote::beside(task, async { tokio::try_join!(decode, encode) }).await?;
     if count == 0 {
-        return Err(StepError::Failed(task.nothing()));
+        return Err(StepError::Failed(task.nothing(None)));
     }
     for &index in &plan.joined {
         join(runner, input, task, plan, Joined { index, count, samples }).await?;
@@ -150,18 +146,18 @@ pub async fn encode(
 /// It takes no place of an encoder: most of the time it waits for one.
 async fn decode(
     runner: &Runner,
-    input: &EncodeInput<'_>,
+    input: &Source<'_>,
     task: &Task,
     plan: &Plan,
     slots: Arc<Semaphore>,
     ready: mpsc::Sender<Segment>,
 ) -> Result<u64, StepError> {
-    let mut arguments = encode::arguments(input, task, &plan.whole);
-    arguments.extend(["-map", "0:a:0"].map(String::from));
-    arguments.extend(task.clip.iter().flat_map(Clip::arguments));
-    arguments.extend(plan.sound.arguments());
+    let mut outputs: Vec<Output> = plan.whole.iter().map(|&index| Output::of(task, index)).collect();
     // Without flushing each packet goes through the pipe by itself.
-    arguments.extend(["-c:a", "pcm_f32le", "-flush_packets", "0", "-f", "f32le", "pipe:1"].map(String::from));
+    let pipe = ["-c:a", "pcm_f32le", "-flush_packets", "0", "-f", "f32le", "pipe:1"].map(String::from);
+    let samples = plan.sound.arguments().into_iter().chain(pipe).collect();
+    outputs.push(Output { clip: None, filter: None, arguments: samples });
+    let arguments = encode::arguments(input, outputs);
     let (grid, directory) = (plan.grid, input.directory.to_owned());
     let cut = async |stdout| {
         let stream = blocking(stdout)?;
@@ -189,7 +185,7 @@ fn blocking(stdout: ChildStdout) -> anyhow::Result<File> {
 /// Has a helper encode a segment or encodes it, and again when that fails: by itself, whatever becomes of the others.
 async fn tried(
     runner: &Runner,
-    input: &EncodeInput<'_>,
+    input: &Source<'_>,
     task: &Task,
     plan: &Plan,
     mut segment: Segment,
@@ -205,7 +201,7 @@ async fn tried(
 }
 
 /// Encodes a segment's samples, which lie in the input's directory. The caller has the place of an encoder.
-async fn one(runner: &Runner, input: &EncodeInput<'_>, task: &Task, plan: &Plan, number: u64) -> Result<(), StepError> {
+async fn one(runner: &Runner, input: &Source<'_>, task: &Task, plan: &Plan, number: u64) -> Result<(), StepError> {
     let mut arguments: Vec<String> = encode::QUIET.map(String::from).into();
     arguments.extend(["-f", "f32le"].map(String::from));
     arguments.extend(plan.sound.arguments());
@@ -213,11 +209,12 @@ async fn one(runner: &Runner, input: &EncodeInput<'_>, task: &Task, plan: &Plan,
     // The first brings the tags, which samples do not have.
     let is_first = number == 0;
     if is_first {
-        arguments.extend(encode::input_arguments(input.demuxer));
+        arguments.extend(input.first_arguments());
     }
     for &index in &plan.joined {
-        let tags = if is_first { "1" } else { "-1" };
-        arguments.extend(["-map", "0:a:0", "-map_metadata", tags, "-map_chapters", "-1"].map(String::from));
+        let tags = if is_first { input.tags_of(1) } else { ["-map_metadata", "-1"].map(String::from).into() };
+        arguments.extend(["-map", "0:a:0", "-map_chapters", "-1"].map(String::from));
+        arguments.extend(tags);
         arguments.extend(task.outputs[index].encoding.codec.iter().cloned());
         arguments.extend(["-f".into(), "mp4".into(), format!("file:{}", part_name(index, number))]);
     }
@@ -233,7 +230,7 @@ struct Joined {
 
 async fn join(
     runner: &Runner,
-    input: &EncodeInput<'_>,
+    input: &Source<'_>,
     task: &Task,
     plan: &Plan,
     Joined { index, count, samples }: Joined,

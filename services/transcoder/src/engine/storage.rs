@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, anyhow};
 use aws_sdk_s3::Client;
@@ -33,6 +34,25 @@ pub struct Object {
     pub key: String,
 }
 
+/// How many bytes what is fetched may have together.
+#[derive(Debug)]
+pub struct Room {
+    all: u64,
+    left: AtomicU64,
+}
+
+impl Room {
+    /// For so many bytes.
+    pub fn new(all: u64) -> Self {
+        Self { all, left: all.into() }
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let take = |left: u64| left.checked_sub(bytes);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+}
+
 /// S3, as the engine uses it.
 #[derive(Debug, Clone)]
 pub struct Storage {
@@ -45,19 +65,19 @@ impl Storage {
         Self { s3 }
     }
 
-    /// Streams an object to a file and gives its size.
-    pub async fn fetch(&self, object: &Object, path: &Path, most: u64) -> Result<u64, StepError> {
+    /// Streams an object to a file and gives its size, for which there must be room.
+    pub async fn fetch(&self, object: &Object, path: &Path, room: &Room) -> Result<u64, StepError> {
         let Object { bucket, key } = object;
         let reply = match self.s3.get_object().bucket(bucket).key(key).send().await {
             Ok(reply) => reply,
             Err(error) => return Err(refused(&error, object, Access::Read)),
         };
         let too_large = || {
-            let sentence = format!("The input is larger than {most} bytes: bucket={bucket}, key={key}.");
+            let sentence = format!("The input is larger than {} bytes: bucket={bucket}, key={key}.", room.all);
             StepError::Failed(Failure::new(FailureCode::InputTooLarge, sentence))
         };
         let stated = reply.content_length().and_then(|length| u64::try_from(length).ok());
-        if stated.is_some_and(|length| length > most) {
+        if stated.is_some_and(|length| length > room.left.load(Ordering::Relaxed)) {
             return Err(too_large());
         }
         let mut body = reply.body;
@@ -66,7 +86,7 @@ impl Storage {
         while let Some(chunk) = body.next().await {
             let chunk = chunk.context("the input broke off while it was read")?;
             size += chunk.len() as u64;
-            if size > most {
+            if !room.take(chunk.len() as u64) {
                 return Err(too_large());
             }
             file.write_all(&chunk).await.context("cannot write a scratch file")?;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{LARGEST, Sharing, plain};
-use crate::engine::{Engine, Part, Task, make};
+use crate::engine::{Engine, Part, Room, Task, make};
 use crate::handler::{custom_presets, task};
 use crate::store::{self, Lease, Offer, OfferState, Store};
 
@@ -147,7 +147,7 @@ impl Helper {
         tokio::time::timeout(SAMPLES, self.ready(offer)).await.context("the samples did not come")??;
         let directory = self.engine.scratch.directory().context("cannot make a scratch directory")?;
         let (storage, samples) = (&self.engine.storage, directory.path().join(part.samples()));
-        storage.fetch(&self.sharing.samples(offer), &samples, LARGEST).await.map_err(plain)?;
+        storage.fetch(&self.sharing.samples(offer), &samples, &Room::new(LARGEST)).await.map_err(plain)?;
         let place = self.engine.runner.place().await;
         drop(waiting);
         make(&self.engine.runner, directory.path(), &task, &part).await.map_err(plain)?;
@@ -174,7 +174,7 @@ impl Helper {
         let pipeline = store::find_pipeline_of_job(&mut connection, &job.pipeline_id).await?;
         drop(connection);
         let presets = custom_presets(&self.store, &job).await?;
-        let task = task(&pipeline.context("a job has no pipeline")?, &job, &presets);
+        let task = task(&pipeline.context("a job has no pipeline")?, &job, &presets, self.engine.runner.tools.coders);
         let task = task.map_err(|failure| anyhow!("{failure:?}"))?;
         let part: Part = serde_json::from_str(&offer.document)?;
         part.check(&task)?;

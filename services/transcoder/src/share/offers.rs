@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 use super::{LARGEST, Sharing, plain};
-use crate::engine::Part;
+use crate::engine::{Part, Room};
 use crate::store::{self, Offer, OfferState, Seen};
 
 /// The most segments of one job that are offered or with helpers, and so the most that lie on disk for them.
@@ -170,7 +170,7 @@ impl Offers {
         }
         for name in files {
             let object = sharing.object(offer, name);
-            sharing.storage.fetch(&object, &directory.join(name), LARGEST).await.map_err(plain)?;
+            sharing.storage.fetch(&object, &directory.join(name), &Room::new(LARGEST)).await.map_err(plain)?;
         }
         Ok(())
     }

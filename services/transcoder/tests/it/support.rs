@@ -10,14 +10,14 @@ use aws_sdk_elastictranscoder::config::{
     BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
 };
 use aws_sdk_elastictranscoder::error::BoxError;
-use aws_sdk_elastictranscoder::types::{CreateJobOutput, Job, JobInput, Notifications};
+use aws_sdk_elastictranscoder::types::{AudioParameters, CreateJobOutput, Job, JobInput, Notifications, TimeSpan};
 use aws_sdk_s3::primitives::ByteStream;
 use clap::Parser;
 use common::names::TRANSCODER_EVENTS;
 use elastic_transcoder::{Arns, Notification};
 use runtime::{Platform, Shutdown};
 use testing::{TestDatabase, World, eventually};
-use transcoder::{Api, ApiParts, Config, MIGRATIONS, Quotas, SCHEMA, Store};
+use transcoder::{Api, ApiParts, Coders, Config, MIGRATIONS, Quotas, SCHEMA, Store};
 
 pub const KEY: (&str, &str) = ("AKTEST", "a-secret-of-this-test");
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/transcoder";
@@ -100,6 +100,7 @@ pub async fn api_with(database: TestDatabase, quotas: Quotas) -> Service {
         keys: [KEY].into_iter().collect(),
         jobs_queue: world.names().full("transcoder-jobs"),
         quotas,
+        coders: Coders::default(),
         s3: world.aws().s3.clone(),
         sns: world.aws().sns.clone(),
     });
@@ -158,6 +159,17 @@ impl Intercept for Body {
         *self.0.lock().unwrap() = context.response().body().bytes().unwrap_or_default().to_vec();
         Ok(())
     }
+}
+
+pub fn span(start: &str, duration: Option<&str>) -> TimeSpan {
+    TimeSpan::builder().start_time(start).set_duration(duration.map(str::to_owned)).build()
+}
+
+/// An output with a clip of its own.
+#[allow(deprecated, reason = "clients still send it")]
+pub fn clipped_output(key: &str, preset: &str, start: &str, duration: Option<&str>) -> CreateJobOutput {
+    let clip = aws_sdk_elastictranscoder::types::Clip::builder().time_span(span(start, duration)).build();
+    CreateJobOutput::builder().key(key).preset_id(preset).composition(clip).build()
 }
 
 impl Service {
@@ -232,6 +244,20 @@ impl Service {
         let create = self.client.create_job().pipeline_id(pipeline).input(JobInput::builder().key(key).build());
         let create = create.set_outputs(Some(outputs)).output_key_prefix("transcoded/");
         create.user_metadata("owner", "demo").send().await.unwrap().job.unwrap()
+    }
+
+    /// A job of several inputs that has ended.
+    pub async fn joined(&self, inputs: Vec<JobInput>, outputs: Vec<CreateJobOutput>) -> Job {
+        let pipeline = self.pipeline().await;
+        let create = self.client.create_job().pipeline_id(pipeline).set_inputs(Some(inputs));
+        let created = create.set_outputs(Some(outputs)).output_key_prefix("transcoded/").send().await.unwrap();
+        self.ended(created.job.unwrap().id().unwrap()).await
+    }
+
+    /// A custom preset of audio.
+    pub async fn preset(&self, container: &str, audio: AudioParameters) -> String {
+        let create = self.client.create_preset().name("custom").container(container).audio(audio);
+        create.send().await.unwrap().preset.unwrap().id.unwrap()
     }
 
     pub async fn read_job(&self, id: &str) -> Job {

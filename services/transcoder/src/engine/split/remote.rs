@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::SemaphorePermit;
 
 use super::cut::{Segment, segment_name};
-use super::{EncodeInput, Plan, Runner, StepError, Task, one, part_name};
+use super::{Plan, Runner, Source, StepError, Task, one, part_name};
 use crate::share::{LENT, Lent, Offers};
 use crate::store::Offer;
 
@@ -60,7 +60,7 @@ pub async fn beside<T>(task: &Task, work: impl Future<Output = T>) -> T {
 /// Waits for the place of an encoder; `None` when meanwhile a helper has made the parts.
 pub async fn place<'a>(
     runner: &'a Runner,
-    input: &EncodeInput<'_>,
+    input: &Source<'_>,
     task: &Task,
     plan: &Plan,
     segment: &mut Segment,
@@ -116,6 +116,6 @@ async fn place_or_claim<'a>(runner: &'a Runner, part: &Part, offers: &Offers) ->
 
 /// A helper's work: encodes the part whose samples lie in `directory`.
 pub async fn make(runner: &Runner, directory: &Path, task: &Task, part: &Part) -> Result<(), StepError> {
-    let input = EncodeInput { demuxer: None, directory };
+    let input = Source::unknown(directory, &task.inputs);
     one(runner, &input, task, &part.plan, part.number).await
 }

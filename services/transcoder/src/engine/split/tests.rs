@@ -4,7 +4,7 @@ use std::process::Command;
 use elastic_transcoder::presets;
 
 use super::super::sandbox::Sandbox;
-use super::super::{Limits, Object, TaskOutput, Tools};
+use super::super::{Coders, Limits, Object, TaskInput, TaskOutput, Tools};
 use super::*;
 
 const RATE: u32 = 44_100;
@@ -34,7 +34,7 @@ impl Bench {
         bench.ffmpeg(
             ["-f", "lavfi", "-i", graph, "-ac", "2", "-ar", "44100"].into_iter().chain(title),
             "-f flac",
-            "input",
+            "input-0",
         );
         bench
     }
@@ -56,14 +56,15 @@ impl Bench {
         let (joined, whole) = all.iter().partition(|&&index| task.outputs[index].encoding.can_be_joined());
         let sound = Sound { rate: RATE, channels: 2 };
         let plan = Plan { sound, grid, joined, whole };
-        let input = EncodeInput { demuxer: None, directory: self.path() };
-        encode(&self.runner, &input, &task, &plan, None).await
+        let source = Source::unknown(self.path(), &task.inputs);
+        encode(&self.runner, &source, &task, &plan, None).await
     }
 
     /// Encodes in one piece.
     async fn single(&self, preset: &str) {
-        let input = EncodeInput { demuxer: None, directory: self.path() };
-        let results = encode::encode(&self.runner, &input, &task(&[preset]), &[0], None).await.unwrap();
+        let task = task(&[preset]);
+        let source = Source::unknown(self.path(), &task.inputs);
+        let results = encode::encode(&self.runner, &source, &task, &[0], None).await.unwrap();
         assert_eq!(results, [Ok(())]);
     }
 
@@ -84,13 +85,11 @@ impl Bench {
 
 fn task(presets: &[&str]) -> Task {
     let object = Object { bucket: String::new(), key: String::new() };
-    let output = |id: &&str| TaskOutput {
-        object: object.clone(),
-        encoding: Encoding::of(presets::get(id).unwrap()).unwrap(),
-        album_art: None,
-    };
+    let encoding = |id: &str| Encoding::of(presets::get(id).unwrap(), Coders::default()).unwrap();
+    let output = |id: &&str| TaskOutput { object: object.clone(), clip: None, encoding: encoding(id), album_art: None };
     let outputs = presets.iter().map(output).collect();
-    Task { job_id: "test".into(), input: object.clone(), demuxer: None, clip: None, outputs, offers: None }
+    let input = TaskInput { object: object.clone(), demuxer: None, clip: None };
+    Task { job_id: "test".into(), inputs: vec![input], outputs, offers: None }
 }
 
 /// The energy of what differs, in decibels of some unit.
@@ -143,7 +142,7 @@ fn errors(places: &[usize], original: &[f32], joined: &[f32], single: &[f32]) ->
 async fn compare(preset: &str, seconds: u32, grid: Grid) {
     let bench = Bench::new(&lively(seconds)).await;
     bench.split(&[preset], grid).await.unwrap();
-    let (original, joined) = (bench.samples("input"), bench.samples("output-0"));
+    let (original, joined) = (bench.samples("input-0"), bench.samples("output-0"));
     bench.single(preset).await;
     let single = bench.samples("output-0");
     let step = (grid.frames * FRAME) as usize * 2;
@@ -183,7 +182,7 @@ async fn a_tone_has_no_click() {
     let bench = Bench::new("sine=f=997:d=40").await;
     bench.split(&[MP4], EVERY_200).await.unwrap();
     let joined = bench.samples("output-0");
-    let original = bench.samples("input");
+    let original = bench.samples("input-0");
     // Where the tone begins the coder settles; only what follows is compared.
     let peak = |range: std::ops::Range<usize>| {
         original[range.clone()].iter().zip(&joined[range]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
@@ -221,11 +220,15 @@ fn only_long_inputs_that_can_be_joined_are_split() {
         pictures: Vec::new(),
         detected: elastic_transcoder::DetectedProperties { duration_millis: Some(millis), ..Default::default() },
         has_audio: true,
+        has_video: false,
         sound: Some(Sound { rate: RATE, channels }),
+        layout: None,
+        format: None,
+        begins_late: false,
     };
     let plan = |presets: &[&str], media: &Media, encoders| {
         let all: Vec<usize> = (0..presets.len()).collect();
-        Plan::of(&task(presets), &all, media, encoders)
+        Plan::of(&task(presets), &all, std::slice::from_ref(media), encoders)
     };
     let long = plan(&[WAV, MP4, TS], &media(1_200_000, 6), 2).unwrap();
     assert_eq!((long.joined, long.whole), (vec![1, 2], vec![0]));
