@@ -25,6 +25,7 @@ mod scratch;
 mod source;
 mod split;
 mod storage;
+mod task;
 mod tools;
 
 use std::path::Path;
@@ -347,65 +348,10 @@ impl Engine {
             // ffmpeg took something for media that holds not one sample.
             return Err(StepError::Failed(task.nothing(Some(index))));
         }
-        let warning = warning(task, index, media, duration_millis);
+        let warning = task.warning(index, media, duration_millis);
         self.storage.store(&path, bytes, &output.object, output.encoding.content_type, &task.job_id).await?;
         Ok(Stored { duration_millis, bytes: i64::try_from(bytes)?, warning })
     }
-}
-
-impl Task {
-    /// How much of the inputs is taken, when their lengths are known.
-    fn millis_of(&self, media: &[Media]) -> Option<i64> {
-        let of = |(input, media): (&TaskInput, &Media)| {
-            let millis = media.detected.duration_millis?;
-            Some(input.clip.map_or(millis, |clip| clip.length(millis)))
-        };
-        self.inputs.iter().zip(media).map(of).sum()
-    }
-
-    /// Why there is not one sample, in this output or in all.
-    fn nothing(&self, output: Option<usize>) -> Failure {
-        let of_input = self.inputs.iter().find_map(|input| input.clip);
-        let is_clip = of_input.or_else(|| self.outputs[output?].clip).is_some();
-        if is_clip { Clip::nothing() } else { Failure::not_media() }
-    }
-
-    /// The clip by which an output may be shorter than asked for, as far as what was made shows it: with several
-    /// inputs, that is the output's own.
-    fn clip_of(&self, output: usize) -> Option<Clip> {
-        let own = self.outputs[output].clip;
-        match self.inputs.as_slice() {
-            [TaskInput { clip: Some(clip), .. }] => Some(own.map_or(*clip, |own| clip.within(own))),
-            _ => own,
-        }
-    }
-
-    /// Whether one of several inputs has less than is to be taken of it.
-    fn is_cut_short(&self, media: &[Media]) -> bool {
-        let of = |(input, media): (&TaskInput, &Media)| {
-            input.clip.zip(media.detected.duration_millis).is_some_and(|(clip, millis)| clip.is_cut_short(millis))
-        };
-        self.inputs.len() > 1 && self.inputs.iter().zip(media).any(of)
-    }
-}
-
-/// What the client of an output should know, in the service's words.
-fn warning(task: &Task, index: usize, media: &[Media], made: i64) -> Option<String> {
-    let of_inputs = || task.is_cut_short(media).then_some(clip::TOO_LONG);
-    let clip = task.clip_of(index).and_then(|clip| clip.warning(made)).or_else(of_inputs);
-    let sound = media.first().and_then(|media| media.sound);
-    let channels = sound.zip(task.outputs[index].encoding.channels).and_then(|(sound, wanted)| {
-        // Two from one, and one from two, are what everybody expects.
-        (sound.channels > 2 && wanted < sound.channels).then(|| {
-            format!(
-                "The input file for this job contains {} audio channels and the preset is configured for {wanted} \
-                 audio channels. Amazon Elastic Transcoder audio-channel mapping may not result in the desired audio.",
-                sound.channels
-            )
-        })
-    });
-    let all: Vec<String> = clip.map(str::to_owned).into_iter().chain(channels).collect();
-    (!all.is_empty()).then(|| all.join(" "))
 }
 
 /// Keeps failures that clients are told of, and lets the others end the run.

@@ -208,3 +208,52 @@ fn vorbis(bit_rate: Option<u32>, channels: Option<u16>) -> Result<Range, String>
     let fits = |count: &u32| (fewest..=(kilobits / LEAST).max(2)).contains(count);
     Ok(Range { rates, channels: (1..=8_u32).filter(fits).map(|count| count as u16).collect() })
 }
+
+#[cfg(test)]
+mod tests {
+    use elastic_transcoder::AudioCodecOptions;
+
+    use super::*;
+
+    fn coder(codec: &str, profile: &str, bit_rate: u32, channels: Option<u16>, fdk_aac: bool) -> Result<Coder, String> {
+        let options = AudioCodecOptions { profile: Some(profile.to_owned()), ..Default::default() };
+        let audio =
+            AudioParameters { codec: Some(codec.to_owned()), codec_options: Some(options), ..Default::default() };
+        Coder::of(&audio, Some(bit_rate), None, channels, Coders { fdk_aac })
+    }
+
+    #[test]
+    fn he_aac_takes_the_coder_that_can() {
+        let arguments = |profile, bit_rate, channels, fdk_aac| {
+            coder("AAC", profile, bit_rate, channels, fdk_aac).unwrap().arguments.join(" ")
+        };
+        assert_eq!(arguments("HE-AAC", 64, None, true), "-c:a libfdk_aac -profile:a aac_he -b:a 64k");
+        assert_eq!(arguments("HE-AACv2", 64, None, true), "-c:a libfdk_aac -profile:a aac_he_v2 -b:a 64k");
+        assert_eq!(arguments("HE-AACv2", 64, Some(1), true), "-c:a libfdk_aac -profile:a aac_he -b:a 64k");
+        assert_eq!(arguments("auto", 64, None, true), "-c:a libfdk_aac -profile:a aac_he -b:a 64k");
+        for (profile, bit_rate, fdk_aac) in [("auto", 64, false), ("auto", 96, true), ("AAC-LC", 64, true)] {
+            let low = format!("-c:a aac -profile:a aac_low -b:a {bit_rate}k");
+            assert_eq!(arguments(profile, bit_rate, None, fdk_aac), low);
+        }
+        assert!(coder("AAC", "HE-AAC", 64, None, false).unwrap_err().contains("libfdk_aac"));
+    }
+
+    #[test]
+    fn ranges_are_what_the_coders_were_seen_to_take() {
+        let filter = |codec, bit_rate, channels| {
+            coder(codec, "auto", bit_rate, channels, false).unwrap().range.filter(None, channels)
+        };
+        let rates = |rates: &str| Some(format!("aformat=sample_rates={rates}"));
+        assert_eq!(filter("mp2", 128, Some(2)), rates("16000|22050|24000|32000|44100|48000"));
+        assert_eq!(filter("mp2", 144, Some(2)), rates("16000|22050|24000"));
+        assert_eq!(filter("vorbis", 320, Some(2)), rates("32000|44100|48000"));
+        assert_eq!(filter("vorbis", 192, Some(1)), rates("44100|48000"));
+        // 320 kb/s are too many for one channel, and 64 too few for three.
+        let layouts = filter("vorbis", 320, None).unwrap();
+        assert!(layouts.contains("channel_layouts=stereo|") && layouts.ends_with("octagonal"), "{layouts}");
+        assert!(filter("vorbis", 64, None).unwrap().ends_with("channel_layouts=mono|stereo"));
+        assert_eq!(filter("flac", 64, Some(1)), None);
+        let aac = coder("AAC", "auto", 64, None, false).unwrap().range;
+        assert_eq!([192_000, 37_800, 44_100].map(|rate| aac.nearest_rate(rate)), [96_000, 32_000, 44_100]);
+    }
+}

@@ -30,6 +30,8 @@ pub struct Media {
     pub begins_late: bool,
 }
 
+/// Kinds of file whose clock ffmpeg lets begin with the audio, when it takes nothing else of them (`AVFMT_TS_DISCONT`).
+const OF_ITS_OWN_CLOCK: [&str; 3] = ["mpegts", "mpeg", "ogg"];
 /// What is less than a frame is the delay of a coder, in seconds.
 const LATE: f64 = 0.03;
 
@@ -43,6 +45,7 @@ struct Probed {
 
 #[derive(Debug, Default, Deserialize)]
 struct Format {
+    format_name: Option<String>,
     duration: Option<String>,
     start_time: Option<String>,
 }
@@ -109,7 +112,8 @@ fn output_arguments(index: usize) -> Vec<String> {
 }
 
 async fn show(runner: &Runner, mut arguments: Vec<String>, directory: &Path) -> anyhow::Result<Option<Probed>> {
-    let entries = "format=duration,start_time:stream=index,codec_type,codec_name,profile,width,height,avg_frame_rate,duration,\
+    let entries = "format=format_name,duration,start_time:stream=index,codec_type,codec_name,profile,width,height,avg_frame_rate,\
+duration,start_time,sample_fmt,sample_rate,channels,channel_layout,nb_read_packets:stream_disposition=attached_pic";
 start_time,sample_fmt,sample_rate,channels,channel_layout,nb_read_packets:stream_disposition=attached_pic";
     let quiet = ["-hide_banner", "-loglevel", "warning"];
     arguments.extend(quiet.into_iter().chain(["-show_entries", entries, "-of", "json"]).map(String::from));
@@ -177,6 +181,9 @@ fn output_length(probed: &Probed) -> Option<i64> {
 }
 
 fn begins_late(stream: &Stream, format: &Format) -> bool {
+    if format.format_name.as_deref().is_some_and(|name| OF_ITS_OWN_CLOCK.contains(&name)) {
+        return false;
+    }
     let delay = seconds(&stream.start_time).zip(seconds(&format.start_time)).map(|(audio, file)| audio - file);
     delay.is_some_and(|delay| (LATE..=f64::from(source::LONGEST_GAP)).contains(&delay))
 }
@@ -262,6 +269,9 @@ mod tests {
             let media = media(&probed(&json.replace("AT", start)), 7).unwrap();
             assert_eq!((media.begins_late, media.format.as_deref()), (late, Some("s16")), "{start}");
         }
+        let stream = r#"{"streams":[{"codec_type":"audio","codec_name":"mp2","start_time":"2.9"}],
+            "format":{"start_time":"1.4","format_name":"mpegts"}}"#;
+        assert!(!media(&probed(stream), 7).unwrap().begins_late);
     }
 
     #[test]

@@ -90,6 +90,9 @@ fn prepare(command: &mut Command, arguments: &[String], directory: &Path) {
         .current_dir(directory)
         .env_clear()
         .env("AV_LOG_FORCE_NOCOLOR", "1")
+        // On many cores, the arenas of the threads that read 200 inputs would take all the address space there is
+        // (mallopt(3), M_ARENA_MAX): 64 MiB for each.
+        .env("MALLOC_ARENA_MAX", "8")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

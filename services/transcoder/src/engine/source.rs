@@ -220,3 +220,74 @@ fn is_ogg(path: &Path) -> bool {
     let mut start = [0; 4];
     File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && &start == b"OggS"
 }
+
+#[cfg(test)]
+mod tests {
+    use elastic_transcoder::TimeSpan;
+
+    use super::super::Object;
+    use super::super::plan::Sound;
+    use super::*;
+
+    fn clip(start: &str, duration: &str) -> Option<Clip> {
+        Clip::of(&TimeSpan { start_time: Some(start.to_owned()), duration: Some(duration.to_owned()) })
+    }
+
+    fn input(clip: Option<Clip>) -> TaskInput {
+        TaskInput { object: Object { bucket: String::new(), key: String::new() }, demuxer: None, clip }
+    }
+
+    fn media(rate: u32, layout: &str, format: &str) -> Media {
+        Media {
+            detected: Default::default(),
+            has_audio: true,
+            has_video: false,
+            sound: Some(Sound { rate, channels: 6 }),
+            layout: Some(layout.to_owned()),
+            format: Some(format.to_owned()),
+            begins_late: false,
+        }
+    }
+
+    #[test]
+    fn one_input_needs_no_graph() {
+        let inputs = [input(clip("10", "5"))];
+        let source = Source::unknown(Path::new("/nonexistent"), &inputs);
+        let streams = source.streams(&[(None, None), (clip("1", "9"), Some("aformat=x".into()))]);
+        assert!(streams.graph.is_empty() && source.tags().is_empty());
+        let maps: Vec<String> = streams.maps.iter().map(|map| map.join(" ")).collect();
+        assert_eq!(
+            maps,
+            [
+                "-map 0:a:0 -af aresample=async=1:min_comp=0.03,atrim=start=10000ms:end=15000ms,asetpts=nan",
+                "-map 0:a:0 -af aresample=async=1:min_comp=0.03,aformat=x,atrim=start=11000ms:end=15000ms,asetpts=nan",
+            ]
+        );
+        assert!(!source.arguments().contains(&"-threads".to_owned()));
+    }
+
+    #[test]
+    fn several_inputs_are_made_alike_and_joined() {
+        let inputs = [input(None), input(clip("1", "2"))];
+        let late = Media { begins_late: true, ..media(48_000, "5.1", "flt") };
+        let all = [media(44_100, "5.1(side)", "s16"), late];
+        let source = Source::unknown(Path::new("/nonexistent"), &inputs).known(&all);
+        let streams = source.streams(&[(None, None), (clip("3", "4"), None)]);
+        let alike = "aformat=sample_rates=44100:channel_layouts=5.1(side):sample_fmts=flt";
+        let graph = format!(
+            "[0:a:0]aresample=async=1:min_comp=0.03,{alike},asetpts=PTS-STARTPTS[piece0];\
+             [1:a:0]aresample=async=1:min_comp=0.03:first_pts=0,{alike},atrim=start=1000ms:end=3000ms,\
+             asetpts=PTS-STARTPTS[piece1];[piece0][piece1]concat=n=2:v=0:a=1,asplit=2[copy0][copy1];\
+             [copy0]asetpts=nan[output0];[copy1]atrim=start=3000ms:end=7000ms,asetpts=nan[output1]"
+        );
+        assert_eq!(streams.graph, ["-filter_complex", &graph]);
+        assert_eq!(streams.maps, [["-map", "[output0]"], ["-map", "[output1]"]]);
+        assert_eq!(source.arguments().iter().filter(|argument| *argument == "-threads").count(), 2);
+    }
+
+    #[test]
+    fn names_of_channels_that_are_a_files_own_go_into_no_graph() {
+        let own = media(44_100, "2 channels (FL@[x]+FR@y)", "s16");
+        assert_eq!(alike(&[own]), "aformat=sample_rates=44100:channel_layouts=5.1");
+    }
+}
