@@ -7,7 +7,7 @@
 //! look for outputs that exist, beside fetch
 //! ```
 //!
-//! A short input is probed and encoded side by side; a long one is probed first and then encoded in segments, on all
+//! A short input is encoded at once, and ffmpeg's own report says what it is ([`report`]); a long one is probed first and then encoded in segments, on all
 //! cores ([`split`]). Several inputs are probed first, too, and joined while they are decoded ([`source`]).
 
 mod art;
@@ -19,6 +19,7 @@ mod meter;
 mod plan;
 mod probe;
 mod process;
+mod report;
 mod runner;
 mod sandbox;
 mod scratch;
@@ -265,30 +266,26 @@ impl Engine {
         })
     }
 
-    /// Probes and encodes side by side: starting a process costs more than probing a short file.
+    /// Encodes before it is known what the input is, which ffmpeg then says: starting another process to ask costs more
+    /// than a short file. Whatever is not plain from that is probed.
     async fn at_once(&self, task: &Task, wanted: &[usize], source: Source<'_>, size: u64) -> anyhow::Result<Encoded> {
-        let probe = async { self.probe(task, source.directory, (0, size)).await };
-        let (probed, encoded) = {
-            let (mut probe, mut encode) =
-                (std::pin::pin!(probe), std::pin::pin!(encode::encode(&self.runner, &source, task, wanted, None)));
-            tokio::select! {
-                probed = &mut probe => match probed? {
-                    Ok(media) if media.has_audio && !media.begins_late => (Ok(media), encode.await?),
-                    // Encoding is dropped, and its process with it: what is no media can keep ffmpeg busy for long.
-                    probed => (probed, Vec::new()),
-                },
-                encoded = &mut encode => (probe.await?, encoded?),
-            }
+        let report = settled(encode::encode_and_report(&self.runner, &source, task, wanted).await)?;
+        let report = match report {
+            Ok(report) => report,
+            Err(failure) => return Ok((Err(failure), Vec::new())),
         };
-        Ok(match probed.map(|media| vec![media]) {
-            // Few do, so all others are encoded without waiting to know.
-            Ok(media) if media[0].has_audio && media[0].begins_late => {
-                let source = source.known(&media);
-                let encoded = encode::encode(&self.runner, &source, task, wanted, None).await?;
-                (Ok(media), encoded)
-            }
-            probed => (probed, encoded),
-        })
+        if let Some(media) = report.as_ref().and_then(|report| report::media(report, size)) {
+            return Ok((Ok(vec![media]), vec![Ok(()); wanted.len()]));
+        }
+        let media = match self.probe(task, source.directory, (0, size)).await? {
+            Ok(media) if media.has_audio => vec![media],
+            probed => return Ok((probed.map(|media| vec![media]), Vec::new())),
+        };
+        if report.is_some() && !media[0].begins_late {
+            return Ok((Ok(media), vec![Ok(()); wanted.len()]));
+        }
+        let encoded = encode::encode(&self.runner, &source.known(&media), task, wanted, None).await?;
+        Ok((Ok(media), encoded))
     }
 
     /// Probes first, so that a long input can be encoded in segments, and several can be joined.

@@ -11,8 +11,10 @@ use super::process::{self, Ended};
 use super::source::{LONGEST_GAP, Source};
 use super::{Clip, Limits, Runner, StepError, Task, TaskOutput, settled};
 
+/// What is said: complaints and nothing else.
+const LEVEL: &str = "warning";
 /// What every ffmpeg begins with: no questions, nothing said but complaints, files written over.
-pub const QUIET: [&str; 6] = ["-nostdin", "-nostats", "-y", "-hide_banner", "-loglevel", "warning"];
+pub const QUIET: [&str; 6] = ["-nostdin", "-nostats", "-y", "-hide_banner", "-loglevel", LEVEL];
 
 /// The name of an output in the task's directory.
 pub fn output_name(index: usize) -> String {
@@ -81,6 +83,29 @@ pub async fn encode(
             Ok(results)
         }
         result => Ok(vec![result; wanted.len()]),
+    }
+}
+
+/// Makes them with one command that also says what its input is, for [`super::report`]; `None` when that command fails.
+pub async fn encode_and_report(
+    runner: &Runner,
+    source: &Source<'_>,
+    task: &Task,
+    wanted: &[usize],
+) -> Result<Option<String>, StepError> {
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let _place = runner.place().await;
+    let mut arguments = arguments(source, wanted.iter().map(|&index| Output::of(task, index)).collect());
+    if let Some(level) = arguments.iter_mut().find(|argument| *argument == LEVEL) {
+        *level = "info".to_owned();
+    }
+    match process::run(runner, &runner.tools.ffmpeg, &arguments, source.directory).await? {
+        Ended::Exited { status, stderr, .. } if status.success() => Ok(Some(stderr)),
+        // Why is not read from what holds the file's own texts.
+        Ended::Exited { .. } => Ok(None),
+        ended @ Ended::TimedOut => succeeded(ended, task, &runner.limits).map(|()| None),
     }
 }
 

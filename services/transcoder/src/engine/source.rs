@@ -239,6 +239,7 @@ mod tests {
 
     fn media(rate: u32, layout: &str, format: &str) -> Media {
         Media {
+            pictures: Vec::new(),
             detected: Default::default(),
             has_audio: true,
             has_video: false,

@@ -105,7 +105,7 @@ async fn a_helper_lets_go_of_a_job_that_was_cancelled() {
         let claim = helper.look().await.unwrap();
         let cancel = async {
             sleep(BEAT + Duration::from_millis(500)).await;
-            let state = store::find_offer_state(&mut *helper.connection().await.unwrap(), "a").await.unwrap();
+            let state = store::find_offer_state(&mut helper.connection().await.unwrap(), "a").await.unwrap();
             assert_eq!(state, Some(OfferState::Claimed), "the helper waits for the samples");
             let cancel = sqlx::query("UPDATE jobs SET status = 'Canceled'");
             cancel.execute(store.database.pool()).await.unwrap();
@@ -133,7 +133,7 @@ async fn what_cannot_be_read_fails_at_once() {
         change.execute(store.database.pool()).await.unwrap();
         let claim = helper.look().await.unwrap();
         assert!(!helper.help(claim, Waiting::new(&helper)).await, "{name}: it had better rest");
-        let state = store::find_offer_state(&mut *helper.connection().await.unwrap(), name).await.unwrap();
+        let state = store::find_offer_state(&mut helper.connection().await.unwrap(), name).await.unwrap();
         assert_eq!(state, Some(OfferState::Failed), "{name}");
     }
 }
