@@ -111,16 +111,6 @@ impl Encoding {
             channels: self.channels.unwrap_or(input.channels),
         }
     }
-
-    /// Whether what is encoded in segments can be joined: so far that of ffmpeg's AAC coder.
-    pub fn can_be_joined(&self) -> bool {
-        self.codec.get(1).is_some_and(|coder| coder == "aac")
-    }
-
-    /// Whether it needs nothing but the MP4 file that joining makes.
-    pub fn is_plain_mp4(&self) -> bool {
-        self.container == MP4
-    }
 }
 
 /// A member that is a number, or `auto`.
@@ -132,7 +122,7 @@ fn number<N: std::str::FromStr>(member: &str, value: Option<&str>) -> Result<Opt
 }
 
 /// The index goes to the front, so that players can start before they have the whole file.
-const MP4: &[&str] = &["-movflags", "+faststart", "-f", "mp4"];
+pub const MP4: &[&str] = &["-movflags", "+faststart", "-f", "mp4"];
 
 fn container(name: &str) -> Option<Container> {
     Some(match name {

@@ -2,24 +2,31 @@
 //! and joins them without encoding again.
 //!
 //! ```text
-//!                    ┌─► outputs whose coders cannot be joined: wav, flac, mp3 …
+//!                    ┌─► outputs whose coders cannot be joined: wav, vorbis …
 //! input ─► decode ───┤
 //!                    └─► samples ─► cut ─► encode ┐
-//!                                     ├──► encode ├─► join ─► (other container) ─► AAC outputs
+//!                                     ├──► encode ├─► join ─► (other container) ─► outputs of AAC and MP3, or of FLAC
 //!                                     └──► encode ┘
 //! ```
+//!
+//! There is one stream of samples: outputs that need another one, of other rates or of whole numbers instead of floats, are
+//! made by the decoder too.
 //!
 //! The decoder runs no further ahead than the segments that may lie on disk, so scratch space does not grow with the
 //! length of the input by more than its outputs.
 
+mod aac;
+mod bits;
+mod coder;
 mod cut;
-mod join;
+mod flac;
+mod mp3;
 mod mp4;
 mod remote;
 mod seam;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,16 +43,19 @@ use super::plan::{Encoding, Sound};
 use super::probe::Media;
 use super::source::Source;
 use super::{Runner, StepError, Task, TaskOutput, process};
-use cut::{FRAME, Grid, Segment};
+use coder::{Coder, Format, Parts, Stream};
+use cut::{Grid, Segment};
 
 pub use remote::{Part, make};
 
-/// Longer segments are not made, in seconds: the samples of some lie on disk.
+/// Longer segments of floats are not made, in seconds: the samples of some lie on disk.
 const LONGEST_SEGMENT: u64 = 120;
 /// How much longer than its overlap a segment is, if it may be: the overlap is encoded twice.
 const WORTH: u64 = 15;
 /// Segments for each encoder, so that none waits long for the last.
 const SHARE: u64 = 2;
+/// Samples that a segment has behind its own when it overlaps with the next.
+const AFTER: u64 = 8 * 1024;
 /// How long the decoder may run, most of which it waits for encoders that other jobs use; its processor time is bound
 /// as that of all.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -55,13 +65,20 @@ const TRIES: usize = 2;
 /// How a long input is encoded. A helper gets it as it is ([`Part`]).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
-    /// The sound that is cut.
-    sound: Sound,
+    /// What is cut.
+    stream: Stream,
     grid: Grid,
-    /// Indexes of outputs that are made of segments.
-    joined: Vec<usize>,
+    /// Outputs that are made of segments.
+    joined: Vec<Joined>,
     /// Indexes of outputs that the decoder's own process makes.
     whole: Vec<usize>,
+}
+
+/// An output that is made of segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Joined {
+    index: usize,
+    coder: Coder,
 }
 
 impl Plan {
@@ -70,44 +87,61 @@ impl Plan {
         let seconds = u64::try_from(task.millis_of(media)?).ok()? / 1000;
         // A helper counts as one more: it may come at any time, and one encoder alone loses little by cutting.
         let encoders = encoders + usize::from(task.offers.is_some());
-        if encoders < 2 {
+        let (stream, joined, whole) = shares(task, wanted, media.first()?)?;
+        if encoders < joined.iter().map(|one| one.coder.fewest_encoders()).max()? {
             return None;
         }
-        let (encoding, input) = (|index: &usize| &task.outputs[*index].encoding, media.first()?.sound?);
-        let can_join = |index: &usize| can_join(&task.outputs[*index], input);
-        // Outputs of other rates or channels would need a stream of their own.
-        let sound = wanted.iter().find_map(can_join)?;
-        let (joined, whole): (Vec<usize>, Vec<usize>) = wanted.iter().partition(|index| can_join(index) == Some(sound));
-        let overlap = joined.iter().map(|index| settling(encoding(index), sound)).max()?;
-        let segment = (seconds / (encoders as u64 * SHARE)).max(overlap * WORTH).min(LONGEST_SEGMENT);
+        let all = |of: fn(Coder, &Encoding, Sound) -> u64| {
+            joined.iter().map(move |one| of(one.coder, &task.outputs[one.index].encoding, stream.sound))
+        };
+        let overlap = all(Coder::settling).max()?;
+        let shortest = all(|coder, _, _| coder.shortest()).max()?.max(overlap * WORTH);
+        let longest = LONGEST_SEGMENT * Format::F32.bytes() / stream.format.bytes();
+        let segment = (seconds / (encoders as u64 * SHARE)).max(shortest).min(longest);
         if seconds < segment * 2 {
             return None;
         }
-        let frames = |seconds: u64| seconds * u64::from(sound.rate) / FRAME;
-        let sample_bytes = size_of::<f32>() as u64 * u64::from(sound.channels);
-        let grid = Grid { sample_bytes, frames: frames(segment), before: frames(overlap) };
-        Some(Self { sound, grid, joined, whole })
+        let step = all(|coder, encoding, sound| coder.step(encoding, sound.rate)).fold(1, cut::common_multiple);
+        let grid = grid(stream, segment, overlap, step);
+        (grid.own > grid.before).then_some(Self { stream, grid, joined, whole })
     }
 
-    /// How long so many frames last.
-    fn length(&self, frames: u64) -> Duration {
-        Duration::from_secs_f64((frames * FRAME) as f64 / f64::from(self.sound.rate))
+    /// How long so many samples last.
+    fn length(&self, samples: u64) -> Duration {
+        Duration::from_secs_f64(samples as f64 / f64::from(self.stream.sound.rate))
     }
 }
 
-/// Seconds that ffmpeg's AAC coder takes until it spends its bits as one that has long been at work (measured: noise
-/// at 128 kb/s is coded 5 dB worse for the first 5 seconds; at 256 kb/s it is 0.3 dB worse after one).
-fn settling(encoding: &Encoding, sound: Sound) -> u64 {
-    const AMPLE: f64 = 2.5;
-    let samples = f64::from(sound.rate) * f64::from(sound.channels);
-    let is_ample = encoding.bit_rate.is_some_and(|rate| f64::from(rate) / samples >= AMPLE);
-    if is_ample { 2 } else { 10 }
+/// Which stream is cut, and which outputs are made of it and which are not.
+fn shares(task: &Task, wanted: &[usize], media: &Media) -> Option<(Stream, Vec<Joined>, Vec<usize>)> {
+    let input = media.sound?;
+    // One with a clip of its own takes another part of what is decoded.
+    let of = |index: usize| {
+        let TaskOutput { encoding, clip, .. } = &task.outputs[index];
+        clip.is_none().then(|| Coder::of(encoding, input)).flatten()
+    };
+    let streams = wanted.iter().filter_map(|&index| Some(of(index)?.1));
+    // What is coded from floats takes longer.
+    let stream = streams.min_by_key(|stream| stream.format != Format::F32)?;
+    let (mut joined, mut whole) = (Vec::new(), Vec::new());
+    for &index in wanted {
+        match of(index) {
+            Some((coder, wants)) if wants == stream => joined.push(Joined { index, coder }),
+            _ => whole.push(index),
+        }
+    }
+    Some((stream, joined, whole))
 }
 
-/// The sound of an output whose frames can be joined, and that takes all that is decoded.
-fn can_join(output: &TaskOutput, input: Sound) -> Option<Sound> {
-    let sound = output.encoding.sound(input);
-    (output.encoding.can_be_joined() && output.clip.is_none() && sound.channels <= 2).then_some(sound)
+/// Segments of so many seconds and overlap, in steps of so many samples.
+fn grid(stream: Stream, segment: u64, overlap: u64, step: u64) -> Grid {
+    let samples = |seconds: u64| seconds * u64::from(stream.sound.rate);
+    Grid {
+        sample_bytes: stream.sample_bytes(),
+        own: samples(segment) / step * step,
+        before: samples(overlap).next_multiple_of(step),
+        after: if overlap == 0 { 0 } else { AFTER },
+    }
 }
 
 /// Makes the outputs of the plan. A failure says nothing yet about each single output: the caller tries them in one
@@ -127,21 +161,28 @@ pub async fn encode(
         .buffer_unordered(runner.encoders() + 2 + remote::most(task))
         .try_fold(0, |count, ()| {
             if let Some(meter) = meter {
-                meter.at(plan.length((count + 1) * plan.grid.frames));
+                meter.at(plan.length((count + 1) * plan.grid.own));
             }
             ready(Ok(count + 1))
         });
-    let (samples, count) = remote::beside(task, async { tokio::try_join!(decode, encode) }).await?;
+    let (decoded, count) = remote::beside(task, async { tokio::try_join!(decode, encode) }).await?;
     if count == 0 {
         return Err(StepError::Failed(task.nothing(None)));
     }
-    for &index in &plan.joined {
-        join(runner, input, task, plan, Joined { index, count, samples }).await?;
+    for &one in &plan.joined {
+        join(runner, input, task, one, parts(input, plan, one, decoded, count)).await?;
     }
     Ok(())
 }
 
-/// Decodes once, makes the outputs that are not cut, and cuts the samples for the others. Gives back their number.
+/// What came out of the decoder.
+#[derive(Debug, Clone, Copy, Default)]
+struct Decoded {
+    samples: u64,
+    md5: Option<[u8; 16]>,
+}
+
+/// Decodes once, makes the outputs that are not cut, and cuts the samples for the others.
 ///
 /// It takes no place of an encoder: most of the time it waits for one.
 async fn decode(
@@ -151,23 +192,32 @@ async fn decode(
     plan: &Plan,
     slots: Arc<Semaphore>,
     ready: mpsc::Sender<Segment>,
-) -> Result<u64, StepError> {
+) -> Result<Decoded, StepError> {
     let mut outputs: Vec<Output> = plan.whole.iter().map(|&index| Output::of(task, index)).collect();
     // Without flushing each packet goes through the pipe by itself.
-    let pipe = ["-c:a", "pcm_f32le", "-flush_packets", "0", "-f", "f32le", "pipe:1"].map(String::from);
-    let samples = plan.sound.arguments().into_iter().chain(pipe).collect();
+    let pipe = ["-flush_packets", "0", "pipe:1"].map(String::from);
+    let samples = plan.stream.arguments().into_iter().chain(pipe).collect();
     outputs.push(Output { clip: None, filter: None, arguments: samples });
     let arguments = encode::arguments(input, outputs);
+    let is_summed = plan.joined.iter().any(|one| one.coder == Coder::Flac);
     let (grid, directory) = (plan.grid, input.directory.to_owned());
     let cut = async |stdout| {
         let stream = blocking(stdout)?;
         // When the job is stopped, so is the decoder, and the stream ends.
-        tokio::task::spawn_blocking(move || cut::cut(stream, grid, &directory, &slots, &ready)).await?
+        tokio::task::spawn_blocking(move || {
+            if !is_summed {
+                return Ok(Decoded { samples: cut::cut(stream, grid, &directory, &slots, &ready)?, md5: None });
+            }
+            let mut stream = flac::Summed::new(stream);
+            let samples = cut::cut(&mut stream, grid, &directory, &slots, &ready)?;
+            Ok(Decoded { samples, md5: Some(stream.md5()) })
+        })
+        .await?
     };
     let place = process::Place { directory: input.directory, time: LONGEST_WAIT };
-    let (ended, samples) = process::feed(runner, &runner.tools.ffmpeg, &arguments, place, cut).await?;
+    let (ended, decoded) = process::feed(runner, &runner.tools.ffmpeg, &arguments, place, cut).await?;
     encode::succeeded(ended, task, &runner.limits)?;
-    Ok(samples)
+    Ok(decoded)
 }
 
 /// The other end of a pipe for a thread that may wait for it, with room for all that it reads at a time.
@@ -203,52 +253,61 @@ async fn tried(
 /// Encodes a segment's samples, which lie in the input's directory. The caller has the place of an encoder.
 async fn one(runner: &Runner, input: &Source<'_>, task: &Task, plan: &Plan, number: u64) -> Result<(), StepError> {
     let mut arguments: Vec<String> = encode::QUIET.map(String::from).into();
-    arguments.extend(["-f", "f32le"].map(String::from));
-    arguments.extend(plan.sound.arguments());
+    arguments.extend(plan.stream.arguments());
     arguments.extend(["-i".into(), format!("file:{}", cut::segment_name(number))]);
     // The first brings the tags, which samples do not have.
     let is_first = number == 0;
     if is_first {
         arguments.extend(input.first_arguments());
     }
-    for &index in &plan.joined {
+    for &Joined { index, coder } in &plan.joined {
         let tags = if is_first { input.tags_of(1) } else { ["-map_metadata", "-1"].map(String::from).into() };
-        arguments.extend(["-map", "0:a:0", "-map_chapters", "-1"].map(String::from));
-        arguments.extend(tags);
-        arguments.extend(task.outputs[index].encoding.codec.iter().cloned());
-        arguments.extend(["-f".into(), "mp4".into(), format!("file:{}", part_name(index, number))]);
+        let take = ["-map", "0:a:0", "-map_chapters", "-1"].map(String::from).into_iter().chain(tags);
+        let take: Vec<String> = take.chain(task.outputs[index].encoding.codec.iter().cloned()).collect();
+        arguments.extend(take.iter().cloned());
+        arguments.extend(coder.part(plan.stream.sound.rate));
+        arguments.push(format!("file:{}", part_name(index, number)));
+        if is_first && coder == Coder::Flac {
+            arguments.extend(take);
+            arguments.extend(["-frames:a", "1"].into_iter().chain(coder.container().iter().copied()).map(String::from));
+            arguments.push(format!("file:{}", header_name(index)));
+        }
     }
     let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, input.directory).await?;
     encode::succeeded(ended, task, &runner.limits)
 }
 
-struct Joined {
-    index: usize,
-    count: u64,
-    samples: u64,
+/// What an output is joined of.
+fn parts(input: &Source<'_>, plan: &Plan, Joined { index, .. }: Joined, decoded: Decoded, count: u64) -> Parts {
+    Parts {
+        paths: (0..count).map(|number| input.directory.join(part_name(index, number))).collect(),
+        header: input.directory.join(header_name(index)),
+        grid: plan.grid,
+        rate: plan.stream.sound.rate,
+        samples: decoded.samples,
+        md5: decoded.md5,
+    }
 }
 
 async fn join(
     runner: &Runner,
     input: &Source<'_>,
     task: &Task,
-    plan: &Plan,
-    Joined { index, count, samples }: Joined,
+    Joined { index, coder }: Joined,
+    parts: Parts,
 ) -> Result<(), StepError> {
-    let encoding = &task.outputs[index].encoding;
-    let parts: Vec<PathBuf> = (0..count).map(|number| input.directory.join(part_name(index, number))).collect();
-    let is_mp4 = encoding.is_plain_mp4();
-    let name = if is_mp4 { output_name(index) } else { format!("joined-{index}") };
-    let (to, grid, rate) = (input.directory.join(&name), plan.grid, plan.sound.rate);
+    let is_plain = task.outputs[index].encoding.container == coder.container();
+    let name = if is_plain { output_name(index) } else { format!("joined-{index}") };
+    let to = input.directory.join(&name);
     let joining = move || {
-        join::join(&parts, grid, samples, rate, &to)?;
-        parts.iter().try_for_each(std::fs::remove_file)
+        coder.join(&parts, &to)?;
+        parts.paths.iter().try_for_each(std::fs::remove_file)
     };
     if let Err(cause) = tokio::task::spawn_blocking(joining).await? {
         tracing::warn!(job_id = task.job_id, %cause, "segments cannot be joined; encoding in one piece");
         return Err(StepError::Failed(Failure::unhandled()));
     }
-    if is_mp4 { Ok(()) } else { repack(runner, input.directory, task, index, &name).await }
+    if is_plain { Ok(()) } else { repack(runner, input.directory, task, index, &name).await }
 }
 
 /// Puts the frames of a joined file into the container that the output shall have.
@@ -260,6 +319,11 @@ async fn repack(runner: &Runner, directory: &Path, task: &Task, index: usize, jo
     let _place = runner.place().await;
     let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, directory).await?;
     encode::succeeded(ended, task, &runner.limits)
+}
+
+/// A file of one frame, for its header.
+fn header_name(index: usize) -> String {
+    format!("header-{index}")
 }
 
 fn part_name(index: usize, number: u64) -> String {

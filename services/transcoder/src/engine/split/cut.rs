@@ -11,22 +11,20 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// Samples of each channel in a frame of AAC (ISO/IEC 14496-3).
-pub const FRAME: u64 = 1024;
-/// Frames that a segment has behind its own, so that a seam may lie there too.
-pub const AFTER: u64 = 8;
 /// What is read at a time, at most.
 pub const CHUNK: usize = 1024 * 1024;
 
-/// How the stream is cut.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+/// How the stream is cut; all but the bytes in samples of each channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grid {
     /// Bytes of one sample of all channels.
     pub sample_bytes: u64,
-    /// Frames of one segment, without those that overlap; more than overlap.
-    pub frames: u64,
-    /// Frames that a segment has before its own: the coder's sense of how many bits it may spend settles over them.
+    /// One segment, without what overlaps; more than overlaps.
+    pub own: u64,
+    /// What a segment has before its own: the coder's sense of how many bits it may spend settles over it.
     pub before: u64,
+    /// What a segment has behind its own, so that a seam may lie there too.
+    pub after: u64,
 }
 
 /// A piece of the stream on disk. The file goes when this is dropped.
@@ -55,18 +53,27 @@ impl Drop for Segment {
 }
 
 impl Grid {
-    /// The first frame that a segment has, with the overlap.
-    pub fn first_frame(&self, number: u64) -> u64 {
-        (number * self.frames).saturating_sub(self.before)
+    /// The first sample that a segment has, with the overlap.
+    pub fn first(&self, number: u64) -> u64 {
+        (number * self.own).saturating_sub(self.before)
     }
 
     fn start(&self, number: u64) -> u64 {
-        self.first_frame(number) * FRAME * self.sample_bytes
+        self.first(number) * self.sample_bytes
     }
 
     fn end(&self, number: u64) -> u64 {
-        ((number + 1) * self.frames + AFTER) * FRAME * self.sample_bytes
+        ((number + 1) * self.own + self.after) * self.sample_bytes
     }
+}
+
+/// The least number of which both are a part.
+pub fn common_multiple(a: u64, b: u64) -> u64 {
+    let (mut larger, mut smaller) = (a, b);
+    while smaller != 0 {
+        (larger, smaller) = (smaller, larger % smaller);
+    }
+    a / larger * b
 }
 
 /// A segment that is being written.
@@ -147,16 +154,17 @@ mod tests {
 
     use super::*;
 
-    const GRID: Grid = Grid { sample_bytes: 2, frames: 100, before: 32 };
+    const FRAME: u64 = 1024;
+    const GRID: Grid = Grid { sample_bytes: 2, own: 100 * FRAME, before: 32 * FRAME, after: 8 * FRAME };
 
     /// The first and last sample of each segment, and the number of all.
-    async fn segments(samples: u64) -> (Vec<(u16, u16)>, u64) {
+    async fn segments(grid: Grid, samples: u64) -> (Vec<(u16, u16)>, u64) {
         let directory = tempfile::tempdir().unwrap();
         let stream: Vec<u8> = (0..samples).flat_map(|sample| ((sample / FRAME) as u16).to_be_bytes()).collect();
         let (sender, mut receiver) = mpsc::channel(1);
         let slots = Arc::new(Semaphore::new(3));
         let (path, of_cut) = (directory.path().to_owned(), slots.clone());
-        let cutting = spawn_blocking(move || cut(stream.as_slice(), GRID, &path, &of_cut, &sender));
+        let cutting = spawn_blocking(move || cut(stream.as_slice(), grid, &path, &of_cut, &sender));
         let reading = async {
             let mut found = Vec::new();
             while let Some(segment) = receiver.recv().await {
@@ -175,14 +183,20 @@ mod tests {
     #[tokio::test]
     async fn segments_overlap_and_the_last_has_the_rest() {
         let frames = |count: u64| count * FRAME;
-        assert_eq!(segments(0).await, (vec![], 0));
-        assert_eq!(segments(1).await, (vec![(0, 0)], 1));
-        let (found, total) = segments(frames(250) + 7).await;
+        assert_eq!(segments(GRID, 0).await, (vec![], 0));
+        assert_eq!(segments(GRID, 1).await, (vec![(0, 0)], 1));
+        let (found, total) = segments(GRID, frames(250) + 7).await;
         assert_eq!(found, [(0, 107), (68, 207), (168, 250)]);
         assert_eq!(total, frames(250) + 7);
         // The second would have nothing that the first has not.
-        assert_eq!(segments(frames(108) - 1).await.0, [(0, 107)]);
-        assert_eq!(segments(frames(108)).await.0, [(0, 107), (68, 107)]);
+        assert_eq!(segments(GRID, frames(108) - 1).await.0, [(0, 107)]);
+        assert_eq!(segments(GRID, frames(108)).await.0, [(0, 107), (68, 107)]);
+    }
+    #[tokio::test]
+    async fn segments_need_not_overlap() {
+        let grid = Grid { before: 0, after: 0, ..GRID };
+        assert_eq!(segments(grid, 250 * FRAME).await, (vec![(0, 99), (100, 199), (200, 249)], 250 * FRAME));
+        assert_eq!(segments(grid, 200 * FRAME).await.0, [(0, 99), (100, 199)]);
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A `moov` has four bytes a frame; a day of audio stays below this.
 const MOST_MOOV: u64 = 64 * 1024 * 1024;
+const MOST_FRAMES: usize = MOST_MOOV as usize / 4;
 /// Boxes that hold nothing but boxes (ISO/IEC 14496-12, table 1).
 const CONTAINERS: [&[u8; 4]; 6] = [b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl"];
 
@@ -129,8 +130,12 @@ fn split(boxes: &[u8]) -> io::Result<Vec<(&Kind, &[u8])>> {
 fn sizes(moov: &[u8]) -> io::Result<Vec<u32>> {
     let table = find(moov, b"stsz")?.ok_or_else(|| malformed("no stsz"))?;
     let (same, count) = (number(table, 4)?, number(table, 8)? as usize);
+    if count > MOST_FRAMES {
+        return Err(malformed("more frames than a header has room for"));
+    }
+    // Silence in FLAC.
     if same != 0 {
-        return Err(malformed("frames of one size, which no coder of ours makes"));
+        return Ok(vec![same; count]);
     }
     let sizes = table.get(12..).unwrap_or_default();
     if sizes.len() != count * 4 {

@@ -23,7 +23,7 @@ pub struct Part {
 impl Part {
     /// The files that encoding it makes.
     pub fn files(&self) -> Vec<String> {
-        self.plan.joined.iter().map(|&index| part_name(index, self.number)).collect()
+        self.plan.joined.iter().map(|one| part_name(one.index, self.number)).collect()
     }
 
     /// The file that it is made of.
@@ -33,7 +33,7 @@ impl Part {
 
     /// Sees that a part that came from elsewhere is one of this task.
     pub fn check(&self, task: &Task) -> anyhow::Result<()> {
-        let fits = self.plan.joined.iter().all(|&index| index < task.outputs.len());
+        let fits = self.plan.joined.iter().all(|one| one.index < task.outputs.len());
         ensure!(fits && !self.plan.joined.is_empty() && is_for_helpers(self.number), "it is no part of its job");
         Ok(())
     }
