@@ -29,6 +29,40 @@ fn decoded(path: &Path) -> (String, Vec<f32>) {
     (String::from_utf8(output.stderr).unwrap(), samples)
 }
 
+/// Twelve frames of four bytes that describe them and six of data, all of one number; what each borrows, and its windows.
+fn made(byte: u8, borrowed: [usize; 12], windows: [u32; 12]) -> Part {
+    let frame = |(at, (borrowed, window))| Frame {
+        start: at * 10,
+        data: at * 10 + 4,
+        end: at * 10 + 10,
+        borrowed,
+        windows: [window, 0],
+    };
+    let frames = borrowed.into_iter().zip(windows).enumerate().map(frame).collect();
+    Part { bytes: vec![byte; 120], frames, first: 0 }
+}
+
+#[test]
+fn the_seam_is_the_nearest_with_room_and_windows_alike_but_best_behind_what_is_the_same() {
+    let mut before = made(1, [8; 12], [0; 12]);
+    // Before 6 windows are unlike, and 5 and 4 need more room than there is.
+    let mut after = made(2, [0, 8, 8, 8, 9, 9, 8, 8, 8, 8, 8, 8], [0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0]);
+    let meet = |before: &Part, after: &Part| meet(before, after, 6, 3..10).unwrap();
+    assert_eq!(meet(&before, &after), Some(7));
+    before.lend(&after, 7);
+    // Eight bytes: all of frame 6, and the last two of the one before.
+    let lent: Vec<usize> = (0..120).filter(|&at| before.bytes[at] == 2).collect();
+    assert_eq!(lent, [58, 59, 64, 65, 66, 67, 68, 69]);
+    after.bytes[80..84].fill(1);
+    assert_eq!(meet(&before, &after), Some(9));
+    for other in [6, 8] {
+        after.frames[other].end += 1;
+    }
+    assert_eq!(meet(&before, &after), Some(3), "7, 8 and 9 borrow from a frame of another size");
+    after.frames.truncate(3);
+    assert_eq!(meet(&before, &after), None);
+}
+
 #[test]
 fn where_nothing_is_the_same_a_seam_lies_where_windows_agree_and_there_is_room() {
     let directory = tempfile::tempdir().unwrap();
@@ -39,10 +73,9 @@ fn where_nothing_is_the_same_a_seam_lies_where_windows_agree_and_there_is_room()
         part(directory.path(), "part-1", GRID.own - GRID.before, samples, 0.75),
     ];
     let (first, second) = (Part::open(&paths[0], 0).unwrap(), Part::open(&paths[1], 49).unwrap());
-    let range = 200..246;
+    let range = 147..248;
     let seam = meet(&first, &second, 245, range.clone()).unwrap().unwrap();
     assert!(!range.clone().any(|frame| is_same(&first, &second, frame) == Some(true)));
-    assert!(second.frame(seam).unwrap().borrowed <= first.frame(seam).unwrap().borrowed);
     let to = directory.path().join("joined");
     let parts = Parts { paths: paths.clone(), header: "none".into(), grid: GRID, rate: 44_100, samples, md5: None };
     join(&parts, &to).unwrap();
@@ -52,9 +85,10 @@ fn where_nothing_is_the_same_a_seam_lies_where_windows_agree_and_there_is_room()
     let at = seam as usize * 1152;
     let (_, first) = decoded(&paths[0]);
     let (_, second) = decoded(&paths[1]);
-    assert!(joined[..at - 2304] == first[..at - 2304]);
+    // A decoder leaves out 1105 samples of the beginning, and those of a granule overlap with the one before.
+    assert!(joined[..at - 1105] == first[..at - 1105]);
     let begin = (GRID.own - GRID.before) as usize;
-    assert!(joined[at + 2304..] == second[at + 2304 - begin..]);
+    assert!(joined[at..] == second[at - begin..]);
 }
 
 /// CRC-16 with the generator 0x8005, the low bit first.
@@ -78,7 +112,7 @@ fn the_info_tag_is_as_ffmpeg_writes_it() {
     assert!(ours[..tag + 16] == theirs[..tag + 16] && ours[tag + 116..tag + 154] == theirs[tag + 116..tag + 154]);
     assert!(ours[tag + 156..] == theirs[tag + 156..]);
     assert!(
-        ours[tag + 16..].iter().zip(&theirs[tag + 16..tag + 116]).all(|(ours, theirs)| ours.abs_diff(*theirs) <= 1)
+        ours[tag + 16..].iter().zip(&theirs[tag + 16..tag + 116]).all(|(ours, theirs)| ours.abs_diff(*theirs) <= 2)
     );
     for file in [&ours, &theirs] {
         assert_eq!(file[tag + 152..tag + 154], sum(&file[head..]));
