@@ -5,12 +5,12 @@
 //!                    ┌─► outputs whose coders cannot be joined: wav, vorbis …
 //! input ─► decode ───┤
 //!                    └─► samples ─► cut ─► encode ┐
-//!                                     ├──► encode ├─► join ─► (other container) ─► outputs of AAC and MP3, or of FLAC
+//!                                     ├──► encode ├─► join ─► (other container) ─► outputs: AAC, MP3 or FLAC
 //!                                     └──► encode ┘
 //! ```
 //!
-//! There is one stream of samples: outputs that need another one, of other rates or of whole numbers instead of floats, are
-//! made by the decoder too.
+//! There is one stream of samples: outputs that need another one, of other rates or of whole numbers instead of floats,
+//! are made by the decoder too.
 //!
 //! The decoder runs no further ahead than the segments that may lie on disk, so scratch space does not grow with the
 //! length of the input by more than its outputs.

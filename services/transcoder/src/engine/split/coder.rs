@@ -119,8 +119,8 @@ impl Coder {
         }
     }
 
-    /// The least seconds of a segment that are worth a process of its own. Four minutes of FLAC take 0.3 seconds, and starting
-    /// ffmpeg takes 0.1.
+    /// The least seconds of a segment that are worth a process of its own. Four minutes of FLAC take 0.3 seconds, and
+    /// starting ffmpeg takes 0.1.
     pub fn shortest(self) -> u64 {
         match self {
             Self::Aac | Self::Mp3 => 30,
@@ -128,9 +128,9 @@ impl Coder {
         }
     }
 
-    /// With fewer encoders one piece is as fast. FLAC is coded nearly as fast as most inputs are decoded, and its samples cost
-    /// as much to pass on, to sum and to join as to encode (measured: 20 minutes take 2.5 seconds of processor time in one
-    /// piece, of which decoding is one, and 4.3 in segments).
+    /// With fewer encoders one piece is as fast. FLAC is coded nearly as fast as most inputs are decoded, and its
+    /// samples cost as much to pass on, to sum and to join as to encode (measured: 20 minutes take 2.5 seconds of
+    /// processor time in one piece, of which decoding is one, and 4.3 in segments).
     pub fn fewest_encoders(self) -> usize {
         match self {
             Self::Aac | Self::Mp3 => 2,

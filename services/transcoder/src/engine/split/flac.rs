@@ -143,8 +143,8 @@ impl Frames {
     }
 }
 
-/// Writes a frame with another number. In its header (section 9.1) there are four bytes, the number, up to four bytes of
-/// length and rate where these are uncommon, and a sum; at the frame's end there is another.
+/// Writes a frame with another number. In its header (section 9.1) there are four bytes, the number, up to four bytes
+/// of length and rate where these are uncommon, and a sum; at the frame's end there is another.
 fn renumber(frame: &[u8], number: u32, to: &mut Vec<u8>) -> Option<()> {
     // The sync code, and that all frames are of one size, so that it is they that are numbered.
     const START: [u8; 2] = [0xff, 0xf8];

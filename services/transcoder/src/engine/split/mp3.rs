@@ -1,10 +1,10 @@
 //! MP3 of one bit rate (layer III of ISO/IEC 11172-3 and 13818-3): lays a seam where two encodings agree.
 //!
-//! A frame's sound may begin in frames before it, by as many bytes as its `main_data_begin` says (section 2.4.2.7); what
-//! those leave over is the bit reservoir. And its samples overlap with those of the frame before, which fits only when
-//! both were windowed alike (section 2.4.3.4). Where segments begin at multiples of [`step`], LAME comes after some
-//! seconds to the very same decisions in both, and to the same reservoir. There the second encoding goes on behind the
-//! first, and what it has of its sound in the frames before is put into those.
+//! A frame's sound may begin in frames before it, by as many bytes as its `main_data_begin` says (section 2.4.2.7);
+//! what those leave over is the bit reservoir. And its samples overlap with those of the frame before, which fits only
+//! when both were windowed alike (section 2.4.3.4). Where segments begin at multiples of [`step`], LAME comes after
+//! some seconds to the very same decisions in both, and to the same reservoir. There the second encoding goes on behind
+//! the first, and what it has of its sound in the frames before is put into those.
 
 mod frame;
 mod info;
@@ -22,8 +22,8 @@ use info::Info;
 
 pub use frame::{knows, step};
 
-/// Seconds over which two encodings become alike. Measured with LAME 3.100 at 32 to 320 kb/s, in 60 places of five sounds: in
-/// one second mostly, in four but for one place.
+/// Seconds over which two encodings become alike. Measured with LAME 3.100 at 32 to 320 kb/s, in 60 places of five
+/// sounds: in one second mostly, in four but for one place.
 pub const SETTLING: u64 = 5;
 /// Frames at the end of a segment that its coder made without knowing what comes next.
 const BLIND: u64 = 4;
@@ -55,8 +55,8 @@ pub fn join(parts: &Parts, to: &Path) -> io::Result<()> {
     to.flush()
 }
 
-/// The frame nearest to `wanted` that may come from `after` when those before it come from `before`: best behind one that
-/// is the same in both.
+/// The frame nearest to `wanted` that may come from `after` when those before it come from `before`: best behind one
+/// that is the same in both.
 fn meet(before: &Part, after: &Part, wanted: u64, range: Range<u64>) -> io::Result<Option<u64>> {
     let meets = |frame, agree: fn(&Part, &Part, u64) -> Option<bool>| {
         Ok(has_room(before, after, frame) == Some(true) && agree(before, after, frame - 1) == Some(true))
@@ -75,7 +75,8 @@ fn is_windowed_alike(before: &Part, after: &Part, frame: u64) -> Option<bool> {
     Some(before.frame(frame)?.windows == after.frame(frame)?.windows)
 }
 
-/// Whether the frames of `before` leave as much room before a frame as that of `after` needs, in frames of the same sizes.
+/// Whether the frames of `before` leave as much room before a frame as that of `after` needs, in frames of the same
+/// sizes.
 fn has_room(before: &Part, after: &Part, frame: u64) -> Option<bool> {
     let sizes = |frame: &Frame| (frame.data - frame.start, frame.end - frame.data);
     let needed = after.frame(frame)?.borrowed;

@@ -1,5 +1,5 @@
-//! The header and the side information of a frame (ISO/IEC 11172-3, sections 2.4.1.3 and 2.4.1.7; ISO/IEC 13818-3, section
-//! 2.4.1.7 for the lower rates).
+//! The header and the side information of a frame (ISO/IEC 11172-3, sections 2.4.1.3 and 2.4.1.7; ISO/IEC 13818-3,
+//! section 2.4.1.7 for the lower rates).
 
 use crate::engine::split::bits::Bits;
 use crate::engine::split::cut::common_multiple;
@@ -50,8 +50,8 @@ pub fn samples(rate: u32) -> u64 {
     if RATES.contains(&rate) { 1152 } else { 576 }
 }
 
-/// Samples of the fewest frames that have a whole number of bytes without padding (section 2.4.3.1): behind them the coder
-/// pads as from the start, and encodings that begin so far apart have frames of the same sizes.
+/// Samples of the fewest frames that have a whole number of bytes without padding (section 2.4.3.1): behind them the
+/// coder pads as from the start, and encodings that begin so far apart have frames of the same sizes.
 pub fn step(rate: u32, bit_rate: Option<u32>) -> u64 {
     let (frame, rate) = (samples(rate), u64::from(rate));
     let eighths = frame / 8 * bit_rate.map_or(1000, u64::from);
@@ -59,8 +59,8 @@ pub fn step(rate: u32, bit_rate: Option<u32>) -> u64 {
 }
 
 impl Frame {
-    /// The frame that begins at a place; `None` for other bytes, and where it has a sum of its own, which our coder does not
-    /// write.
+    /// The frame that begins at a place; `None` for other bytes, and where it has a sum of its own, which our coder
+    /// does not write.
     pub fn at(bytes: &[u8], start: usize) -> Option<Self> {
         // Eleven bits of sync; then, but for the standard's two bits, layer III without a sum.
         const MASK: u32 = 0xffe7;
@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn frames_are_read() {
-        // MPEG-1, 128 kb/s, 44.1 kHz, padded, joint stereo; 300 bytes are borrowed, and the second channel's last window is
-        // the second of the unlike ones.
+        // MPEG-1, 128 kb/s, 44.1 kHz, padded, joint stereo; 300 bytes are borrowed, and the second channel's last
+        // window is the second of the unlike ones.
         let mut bytes = vec![0; 420];
         bytes[..4].copy_from_slice(&[0xff, 0xfb, 0x92, 0x44]);
         bytes[4..6].copy_from_slice(&(300_u16 << 7).to_be_bytes());

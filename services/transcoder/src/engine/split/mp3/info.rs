@@ -1,5 +1,5 @@
-//! What stands before the sound: ID3 tags, and a frame of silence with the Info tag, by which players find the length, a
-//! place, and the first and last sample. No standard has it; it is as Xing and LAME began it and ffmpeg writes it.
+//! What stands before the sound: ID3 tags, and a frame of silence with the Info tag, by which players find the length,
+//! a place, and the first and last sample. No standard has it; it is as Xing and LAME began it and ffmpeg writes it.
 
 use std::io::{self, Write};
 
@@ -22,7 +22,8 @@ const SUM_OF_SOUND: usize = 152;
 const SUM_OF_TAG: usize = 154;
 const LENGTH: usize = 156;
 
-/// The bytes of an ID3v2 tag at the beginning of a file (ID3v2.4, section 3.1): ten and as many as four times seven bits say.
+/// The bytes of an ID3v2 tag at the beginning of a file (ID3v2.4, section 3.1): ten and as many as four times seven
+/// bits say.
 pub fn id3(bytes: &[u8]) -> usize {
     match bytes {
         [b'I', b'D', b'3', _, _, _, size @ ..] if size.len() >= 4 => {

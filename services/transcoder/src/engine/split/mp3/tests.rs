@@ -29,7 +29,8 @@ fn decoded(path: &Path) -> (String, Vec<f32>) {
     (String::from_utf8(output.stderr).unwrap(), samples)
 }
 
-/// Twelve frames of four bytes that describe them and six of data, all of one number; what each borrows, and its windows.
+/// Twelve frames of four bytes that describe them and six of data, all of one number; what each borrows, and its
+/// windows.
 fn made(byte: u8, borrowed: [usize; 12], windows: [u32; 12]) -> Part {
     let frame = |(at, (borrowed, window))| Frame {
         start: at * 10,
