@@ -5,7 +5,7 @@
 //!                    ┌─► outputs whose coders cannot be joined: wav, vorbis …
 //! input ─► decode ───┤
 //!                    └─► samples ─► cut ─► encode ┐
-//!                                     ├──► encode ├─► join ─► (other container) ─► outputs: AAC, MP3 or FLAC
+//!                                     ├──► encode ├─► join ─► (other container) ─► AAC, MP3 or FLAC
 //!                                     └──► encode ┘
 //! ```
 //!
