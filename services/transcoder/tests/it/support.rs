@@ -24,7 +24,7 @@ pub const ROLE: &str = "arn:aws:iam::000000000000:role/transcoder";
 pub const WAV: &str = "1351620000001-300300";
 pub const FLAC: &str = "1351620000001-300110";
 pub const MP4: &str = "1351620000001-100110";
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 /// The bucket of shared segments.
 pub const SHARE: &str = "segue-share";
 

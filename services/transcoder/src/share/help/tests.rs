@@ -26,8 +26,8 @@ const PIPELINE: &str = r#"{"Id":"long","Arn":"","Name":"p","Status":"Active","In
     "Role":"r","Notifications":{},"ContentConfig":{},"ThumbnailConfig":{}}"#;
 const JOB: &str = r#"{"Id":"long","Arn":"","PipelineId":"long","Inputs":[],"Playlists":[],"Status":"Progressing","Timing":{},
     "Outputs":[{"Id":"1","Key":"a","PresetId":"1351620000001-100110","Status":"Progressing"}]}"#;
-const PART: &str = r#"{"number":1,"plan":{"sound":{"rate":44100,"channels":2},"joined":[0],"whole":[],
-    "grid":{"sample_bytes":8,"frames":200,"before":32}}}"#;
+const PART: &str = r#"{"number":1,"plan":{"stream":{"sound":{"rate":44100,"channels":2},"format":"F32"},"joined":[{"index":0,"coder":"Aac"}],"whole":[],
+    "grid":{"sample_bytes":8,"own":204800,"before":32768,"after":8192}}}"#;
 
 /// A job in a pipeline of its own.
 async fn job(store: &Store, id: &str, status: &str) {

@@ -19,8 +19,8 @@ async fn offers(database: &testing::TestDatabase) -> (Offers, Store) {
 }
 
 fn part() -> Part {
-    let part = r#"{"number":1,"plan":{"sound":{"rate":44100,"channels":2},"joined":[0],"whole":[],
-        "grid":{"sample_bytes":8,"frames":200,"before":32}}}"#;
+    let part = r#"{"number":1,"plan":{"stream":{"sound":{"rate":44100,"channels":2},"format":"F32"},"joined":[{"index":0,"coder":"Aac"}],"whole":[],
+        "grid":{"sample_bytes":8,"own":204800,"before":32768,"after":8192}}}"#;
     serde_json::from_str(part).unwrap()
 }
 
