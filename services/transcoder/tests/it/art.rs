@@ -368,7 +368,7 @@ async fn art_changes_no_sample_of_a_long_song() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     // Of more than a MiB, and so encoded in segments.
-    let song = media::wav(path, 70.0);
+    let song = media::wav(path, 160.0);
     service.put_file("media/song", &song).await;
     service.put_file("media/red.png", &colour(path, "red.png", "red", "640x480")).await;
     let pipeline = service.pipeline().await;
@@ -395,7 +395,7 @@ async fn art_changes_no_sample_of_a_long_song() {
         let samples = |file: &Path| run(path, "ffmpeg", &format!("-i {} -map 0:a -f s16le -", file.display()));
         let samples = (samples(&plain), samples(&with));
         // To the sample, at two bytes for each of two channels; a coder's last frame may be filled up.
-        assert!(samples.0.len() / 4 >= 70 * 44_100 && samples.0.len() / 4 < 70 * 44_100 + 1152, "{extension}");
+        assert!(samples.0.len() / 4 >= 160 * 44_100 && samples.0.len() / 4 < 160 * 44_100 + 1152, "{extension}");
         assert!(samples.0 == samples.1, "{extension}");
     }
 }

@@ -109,6 +109,7 @@ async fn a_job_that_fills_the_scratch_space_fails_and_the_next_goes_on() {
     assert_eq!(job.status(), Some("Error"));
     let detail = job.outputs()[0].status_detail().unwrap();
     assert!(detail.starts_with("4002 ") && detail.ends_with("more than 50000000 bytes of disk space."), "{detail}");
-    let job = service.create_job(&pipeline, "media/long", vec![output("c", "1351620000001-300040")]).await;
+    service.put_file("media/short", &media::mp3(directory.path(), 5.0)).await;
+    let job = service.create_job(&pipeline, "media/short", vec![output("c", "1351620000001-300040")]).await;
     assert_eq!(service.ended(job.id().unwrap()).await.status(), Some("Complete"));
 }
