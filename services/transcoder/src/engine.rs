@@ -281,10 +281,12 @@ impl Engine {
             Ok(media) if media.has_audio => vec![media],
             probed => return Ok((probed.map(|media| vec![media]), Vec::new())),
         };
-        if report.is_some() && !media[0].begins_late {
-            return Ok((Ok(media), vec![Ok(()); wanted.len()]));
-        }
-        let encoded = encode::encode(&self.runner, &source.known(&media), task, wanted, None).await?;
+        let encoded = match report {
+            Some(_) if !media[0].begins_late => vec![Ok(()); wanted.len()],
+            Some(_) => encode::encode(&self.runner, &source.known(&media), task, wanted, None).await?,
+            // All together failed already.
+            None => encode::apart(&self.runner, &source.known(&media), task, wanted, None).await?,
+        };
         Ok((Ok(media), encoded))
     }
 

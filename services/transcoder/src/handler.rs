@@ -172,19 +172,22 @@ impl JobHandler {
             ran = self.engine.run(&task, &gauge) => ran,
             // Dropping the engine's work kills its ffmpeg.
             () = self.keep(claim, &reading) => {
+                let stopped = self.stopped(job_id, &task).await;
                 self.clear(claim).await;
-                return self.stopped(job_id, &task).await;
+                return stopped;
             }
         };
-        self.clear(claim).await;
-        match ran {
+        // The lease is not renewed any more, so what is only tidied up comes last.
+        let ended = match ran {
             Ok(report) => self.finish(claim, &report, Some(&task)).await,
             Err(cause) if running_ms() > GIVE_UP_FAILING_MS => {
                 tracing::error!(job_id, cause = format!("{cause:#}"), "job given up");
                 self.finish(claim, &failed(given_up()), Some(&task)).await
             }
             Err(cause) => self.put_off(claim, cause).await,
-        }
+        };
+        self.clear(claim).await;
+        ended
     }
 
     /// Nothing of the job is with helpers any more.

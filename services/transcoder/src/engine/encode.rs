@@ -75,15 +75,24 @@ pub async fn encode(
     }
     let together = settled(command(runner, source, task, wanted, meter).await)?;
     match together {
-        Err(failure) if wanted.len() > 1 && is_of_one(&failure) => {
-            let mut results = Vec::with_capacity(wanted.len());
-            for index in wanted {
-                results.push(settled(command(runner, source, task, std::slice::from_ref(index), meter).await)?);
-            }
-            Ok(results)
-        }
+        Err(failure) if wanted.len() > 1 && is_of_one(&failure) => apart(runner, source, task, wanted, meter).await,
         result => Ok(vec![result; wanted.len()]),
     }
+}
+
+/// Makes each with a command of its own.
+pub async fn apart(
+    runner: &Runner,
+    source: &Source<'_>,
+    task: &Task,
+    wanted: &[usize],
+    meter: Option<&Meter<'_>>,
+) -> anyhow::Result<Vec<Result<(), Failure>>> {
+    let mut results = Vec::with_capacity(wanted.len());
+    for index in wanted {
+        results.push(settled(command(runner, source, task, std::slice::from_ref(index), meter).await)?);
+    }
+    Ok(results)
 }
 
 /// Makes them with one command that also says what its input is, for [`super::report`]; `None` when that command fails.

@@ -21,7 +21,10 @@ pub fn media(report: &str, size: u64) -> Option<Media> {
     let (mut duration, mut sound, mut pictures) = (None, None, Vec::new());
     for line in lines {
         if let Some(rest) = line.strip_prefix("Duration: ") {
-            duration = Some(millis(rest.split(',').next()?)?);
+            // A second one is a text of the file.
+            if duration.replace(millis(rest.split(',').next()?)?).is_some() {
+                return None;
+            }
         } else if let Some(stream) = line.strip_prefix("Stream #0:") {
             if stream.ends_with("(attached pic)") {
                 pictures.push(stream.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?);
@@ -52,7 +55,13 @@ pub fn media(report: &str, size: u64) -> Option<Media> {
 
 /// `0(eng): Audio: aac (LC) (mp4a / 0x6134706D), 44100 Hz, stereo, fltp, 128 kb/s`.
 fn audio(stream: &str) -> Option<Sound> {
-    let (_, audio) = stream.split_once(": Audio: ")?;
+    let (name, audio) = stream.split_once(": Audio: ")?;
+    // A language of another kind is a text of the file, which may say anything.
+    let language = name.split_once('(').map_or("und", |(_, rest)| rest.trim_end_matches(')'));
+    let is_plain = language.len() == 3 && language.bytes().all(|byte| byte.is_ascii_lowercase());
+    if !is_plain || audio.contains(": Audio: ") {
+        return None;
+    }
     let (before, after) = audio.split_once(" Hz, ")?;
     let rate = before.rsplit_once(", ")?.1.parse().ok().filter(|&rate| rate > 0)?;
     let channels = channels(after.split(", ").next()?)?;
@@ -130,6 +139,9 @@ Stream mapping:
         refused("44100 Hz", "0 Hz");
         refused(": Audio: mp3, 44100 Hz, 5.1(side)", ": Audio: none, fltp");
         refused("  Stream #0:0(eng)", "  Strom #0:0");
+        refused("(eng)", "(eng): Audio: a, 1 Hz, 7.1, )");
+        refused("(eng)", "(English)");
+        refused("  Chapters:", "  Duration: 00:00:01.00, start: 0");
         assert!(media("", 7).is_none());
     }
 

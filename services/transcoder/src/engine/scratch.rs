@@ -4,7 +4,7 @@
 //! it lives. The kernel frees the lock however the process ends, so a lock that can be had marks leftovers.
 //!
 //! All jobs of a process together may fill so many bytes. How many a job will take is not known before it has taken
-//! them, so running jobs are watched, and the youngest gives way to the others.
+//! them, so running jobs are watched, and the youngest that has its share gives way to the others.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
@@ -37,8 +37,18 @@ pub struct Scratch {
     uses: Uses,
 }
 
-/// The bytes of each running job, by the order in which they began.
-type Uses = Arc<Mutex<BTreeMap<u64, u64>>>;
+/// What each running job has, by the order in which they began.
+type Uses = Arc<Mutex<BTreeMap<u64, Use>>>;
+
+#[derive(Debug, Default)]
+struct Use {
+    bytes: u64,
+    /// Somebody is there who would stop it.
+    is_watched: bool,
+}
+
+/// Says that a job is watched, until this is dropped.
+struct Watch<'a>(&'a Directory);
 
 /// A job's directory, which only this user may enter. Removed when dropped.
 #[derive(Debug)]
@@ -78,7 +88,7 @@ impl Scratch {
         let directory = tempfile::Builder::new().prefix("job-").tempdir_in(&self.own)?;
         let mut uses = locked(&self.uses);
         let number = uses.last_key_value().map_or(0, |(last, _)| last + 1);
-        uses.insert(number, 0);
+        uses.insert(number, Use::default());
         Ok(Directory { directory, number, uses: self.uses.clone() })
     }
 
@@ -87,9 +97,10 @@ impl Scratch {
         self.most
     }
 
-    /// Watches the directory of a running job, and returns when the job has to stop: all jobs together have more than
-    /// they may, and this one began last.
+    /// Watches the directory of a running job, and returns when the job has to stop: it has more than all may have
+    /// together, or all have, and of those that have their share this one began last.
     pub async fn outgrown(&self, directory: &Directory) -> io::Result<Full> {
+        let _watch = Watch::new(directory);
         loop {
             tokio::time::sleep(PAUSE).await;
             let path = directory.path().to_owned();
@@ -102,12 +113,35 @@ impl Scratch {
 
     fn judge(&self, number: u64, bytes: u64) -> Option<Full> {
         let mut uses = locked(&self.uses);
-        uses.insert(number, bytes);
-        let is_last = uses.last_key_value().is_some_and(|(last, _)| *last == number);
-        if !is_last || uses.values().sum::<u64>() <= self.most {
+        uses.entry(number).or_default().bytes = bytes;
+        if bytes > self.most {
+            return Some(Full::Alone);
+        }
+        if uses.values().map(|one| one.bytes).sum::<u64>() <= self.most {
             return None;
         }
-        Some(if bytes > self.most || uses.len() == 1 { Full::Alone } else { Full::Crowded })
+        let watched: Vec<_> = uses.iter().rev().filter(|(_, one)| one.is_watched).collect();
+        let share = self.most / (watched.len() as u64).max(1);
+        let last = watched.iter().find(|(_, one)| one.bytes >= share).or(watched.first());
+        last.is_some_and(|(last, _)| **last == number).then_some(Full::Crowded)
+    }
+}
+
+impl<'a> Watch<'a> {
+    fn new(directory: &'a Directory) -> Self {
+        let watch = Self(directory);
+        watch.set(true);
+        watch
+    }
+
+    fn set(&self, is_watched: bool) {
+        locked(&self.0.uses).entry(self.0.number).or_default().is_watched = is_watched;
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.set(false);
     }
 }
 
@@ -125,7 +159,7 @@ impl Drop for Directory {
 }
 
 /// A panic elsewhere leaves numbers that are still right.
-fn locked(uses: &Uses) -> MutexGuard<'_, BTreeMap<u64, u64>> {
+fn locked(uses: &Uses) -> MutexGuard<'_, BTreeMap<u64, Use>> {
     uses.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -230,22 +264,40 @@ mod tests {
         assert_eq!(names.len(), 2, "{names:?}");
     }
     #[tokio::test(start_paused = true)]
-    async fn the_youngest_job_gives_way() {
+    async fn the_youngest_job_that_has_its_share_gives_way() {
         let parent = tempfile::tempdir().unwrap();
         let scratch = Scratch::open(parent.path(), 100_000).unwrap();
-        let (old, young) = (scratch.directory().unwrap(), scratch.directory().unwrap());
-        fs::write(old.path().join("input"), [1; 60_000]).unwrap();
-        let watch_old = async { tokio::time::timeout(PAUSE * 5, scratch.outgrown(&old)).await };
-        assert!(watch_old.await.is_err(), "there is room for it");
-        fs::write(young.path().join("input"), [1; 60_000]).unwrap();
-        assert_eq!(scratch.outgrown(&young).await.unwrap(), Full::Crowded);
-        let watch_old = async { tokio::time::timeout(PAUSE * 5, scratch.outgrown(&old)).await };
-        assert!(watch_old.await.is_err(), "the older one goes on");
-        drop(young);
-        fs::write(old.path().join("output-0"), [1; 60_000]).unwrap();
-        assert_eq!(scratch.outgrown(&old).await.unwrap(), Full::Alone);
-        let next = scratch.directory().unwrap();
-        fs::write(next.path().join("input"), [1; 120_000]).unwrap();
-        assert_eq!(scratch.outgrown(&next).await.unwrap(), Full::Alone);
+        let [old, young, small, unwatched] = std::array::from_fn(|_| scratch.directory().unwrap());
+        let write = |directory: &Directory, name: &str, bytes| fs::write(directory.path().join(name), vec![1; bytes]);
+        let first = async || {
+            tokio::select! {
+                biased;
+                full = scratch.outgrown(&small) => ("small", full.unwrap()),
+                full = scratch.outgrown(&young) => ("young", full.unwrap()),
+                full = scratch.outgrown(&old) => ("old", full.unwrap()),
+                () = tokio::time::sleep(PAUSE * 5) => ("none", Full::Alone),
+            }
+        };
+        write(&old, "input", 60_000).unwrap();
+        write(&small, "input", 1000).unwrap();
+        assert_eq!(first().await.0, "none", "there is room for both");
+        write(&young, "input", 60_000).unwrap();
+        assert_eq!(first().await, ("young", Full::Crowded));
+        // Whatever nobody watches does not keep others from being stopped.
+        drop((young, unwatched));
+        let young = scratch.directory().unwrap();
+        assert_eq!(first_of(&scratch, [&old, &small, &young]).await, None);
+        write(&old, "output-0", 60_000).unwrap();
+        assert_eq!(first_of(&scratch, [&old, &small, &young]).await, Some((0, Full::Alone)));
+    }
+
+    async fn first_of(scratch: &Scratch, directories: [&Directory; 3]) -> Option<(usize, Full)> {
+        let [a, b, c] = directories.map(|directory| scratch.outgrown(directory));
+        tokio::select! {
+            full = a => Some((0, full.unwrap())),
+            full = b => Some((1, full.unwrap())),
+            full = c => Some((2, full.unwrap())),
+            () = tokio::time::sleep(PAUSE * 5) => None,
+        }
     }
 }

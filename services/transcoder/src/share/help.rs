@@ -1,5 +1,6 @@
 //! The side of a process with places to spare: encodes segments of jobs that others run.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -77,6 +78,12 @@ impl Helper {
         let mut helps = JoinSet::new();
         let mut rest = Instant::now();
         while !stop.intake.is_cancelled() {
+            while let Some(helped) = helps.try_join_next() {
+                // One that panicked has failed too.
+                if !helped.unwrap_or(false) {
+                    rest = Instant::now() + REST;
+                }
+            }
             if rest <= Instant::now()
                 && let Some(claim) = self.look().await
             {
@@ -87,7 +94,7 @@ impl Helper {
             tokio::select! {
                 () = stop.intake.cancelled() => {}
                 () = sleep(LOOK) => {}
-                Some(helped) = helps.join_next() => if !helped? { rest = Instant::now() + REST },
+                Some(helped) = helps.join_next() => if !helped.unwrap_or(false) { rest = Instant::now() + REST },
             }
         }
         tokio::select! {
@@ -146,23 +153,38 @@ impl Helper {
         let (task, part) = self.read(offer).await?;
         tokio::time::timeout(SAMPLES, self.ready(offer)).await.context("the samples did not come")??;
         let directory = self.engine.scratch.directory().context("cannot make a scratch directory")?;
-        let (storage, samples) = (&self.engine.storage, directory.path().join(part.samples()));
-        storage.fetch(&self.sharing.samples(offer), &samples, &Room::new(LARGEST)).await.map_err(plain)?;
-        let place = self.engine.runner.place().await;
-        drop(waiting);
-        make(&self.engine.runner, directory.path(), &task, &part).await.map_err(plain)?;
-        drop(place);
-        for name in part.files() {
-            let path = directory.path().join(&name);
-            let bytes = tokio::fs::metadata(&path).await?.len();
-            ensure!(bytes <= LARGEST, "a file of {bytes} bytes is not shared");
-            let object = self.sharing.object(offer, &name);
-            storage.store(&path, bytes, &object, "application/octet-stream", &offer.job_id).await.map_err(plain)?;
+        tokio::select! {
+            encoded = self.encode(offer, directory.path(), (&task, &part), waiting) => encoded?,
+            full = self.engine.scratch.outgrown(&directory) => bail!("there is no disk space for it ({:?})", full?),
         }
         // Removing large files takes time that nobody has to wait for.
         tokio::task::spawn_blocking(move || drop(directory));
         if !store::offer_is_done(&mut *self.connection().await?, &offer.id, helper).await? {
             self.remove(offer).await;
+        }
+        Ok(())
+    }
+
+    /// From samples in the bucket to parts in the bucket.
+    async fn encode(
+        &self,
+        offer: &Offer,
+        directory: &Path,
+        (task, part): (&Task, &Part),
+        waiting: Waiting,
+    ) -> anyhow::Result<()> {
+        let (storage, samples) = (&self.engine.storage, directory.join(part.samples()));
+        storage.fetch(&self.sharing.samples(offer), &samples, &Room::new(LARGEST)).await.map_err(plain)?;
+        let place = self.engine.runner.place().await;
+        drop(waiting);
+        make(&self.engine.runner, directory, task, part).await.map_err(plain)?;
+        drop(place);
+        for name in part.files() {
+            let path = directory.join(&name);
+            let bytes = tokio::fs::metadata(&path).await?.len();
+            ensure!(bytes <= LARGEST, "a file of {bytes} bytes is not shared");
+            let object = self.sharing.object(offer, &name);
+            storage.store(&path, bytes, &object, "application/octet-stream", &offer.job_id).await.map_err(plain)?;
         }
         Ok(())
     }

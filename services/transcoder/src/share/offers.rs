@@ -143,7 +143,9 @@ impl Offers {
             Ok(()) => self.0.failures.store(0, Ordering::Relaxed),
             Err(_) => drop(self.0.failures.fetch_add(1, Ordering::Relaxed)),
         }
-        self.0.sharing.end(offer).await;
+        // Nobody waits for what is only tidied up; the sweep does what this cannot.
+        let (sharing, offer) = (self.0.sharing.clone(), offer.clone());
+        tokio::spawn(async move { sharing.end(&offer).await });
         made
     }
 
@@ -170,7 +172,10 @@ impl Offers {
         }
         for name in files {
             let object = sharing.object(offer, name);
-            sharing.storage.fetch(&object, &directory.join(name), &Room::new(LARGEST)).await.map_err(plain)?;
+            // What is given up in the middle may still be written to: it must not be what is encoded instead.
+            let fetched = directory.join(format!("{name}-fetched"));
+            sharing.storage.fetch(&object, &fetched, &Room::new(LARGEST)).await.map_err(plain)?;
+            tokio::fs::rename(fetched, directory.join(name)).await?;
         }
         Ok(())
     }

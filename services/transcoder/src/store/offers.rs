@@ -118,7 +118,7 @@ pub async fn claim_offer(
 /// cancelled, has ended or runs elsewhere.
 pub async fn renew_offer(connection: &mut AnyConnection, id: &str, lease: &Lease) -> Result<bool, sqlx::Error> {
     let updated = sqlx::query(
-        "UPDATE offers SET lease_until = $1 WHERE id = $2 AND helper = $3 AND state IN ('Claimed', 'Ready')
+        "UPDATE offers SET lease_until = $1 WHERE id = $2 AND helper = $3 AND state IN ('Claimed', 'Ready', 'Done')
              AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = offers.job_id AND jobs.lease_owner = offers.run
                  AND jobs.status = 'Progressing')",
     )
