@@ -126,7 +126,8 @@ async fn what_cannot_be_read_fails_at_once() {
     let (helper, _directory) = helper(&store).await;
     job(&store, "long", "Progressing").await;
     // No part, the first segment, and an output that the job does not have.
-    let bad = ["{}".to_owned(), PART.replace("\"number\":1", "\"number\":0"), PART.replace("\"index\":0", "\"index\":1")];
+    let bad =
+        ["{}".to_owned(), PART.replace("\"number\":1", "\"number\":0"), PART.replace("\"index\":0", "\"index\":1")];
     for (name, document) in ["a", "b", "c"].into_iter().zip(bad) {
         offers(&store, &[name]).await;
         let change = sqlx::query("UPDATE offers SET document = $1 WHERE id = $2").bind(document).bind(name);
