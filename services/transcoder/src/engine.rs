@@ -3,17 +3,21 @@
 //! A small graph of steps, each a function with plain inputs and outputs:
 //!
 //! ```text
-//! fetch ─► probe, encode ─► art ─► measure ─► store (outputs at once)
+//! fetch ─► probe, encode ─► art ─► measure ─► store (each output when it is made)
 //! look for outputs that exist, beside fetch
 //! ```
 //!
+//! A large input of some kinds is worked on while the rest of it comes ([`arrival`]).
 //! A short input is encoded at once, and ffmpeg's own report says what it is ([`report`]); a long one is probed first and then encoded in segments, on all
 //! cores ([`split`]). Several inputs are probed first, too, and joined while they are decoded ([`source`]).
 
+mod arrival;
 mod art;
 mod clip;
 mod coder;
 mod encode;
+mod fetch;
+mod finish;
 mod measure;
 mod meter;
 mod plan;
@@ -30,18 +34,21 @@ mod task;
 mod tools;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use elastic_transcoder::{DetectedProperties, Failure, FailureCode};
 use futures::future::join_all;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryFutureExt, TryStreamExt, stream};
 
 use crate::gauge::Gauge;
 use crate::share::Offers;
 
 pub use art::AlbumArt;
 pub use clip::Clip;
+use fetch::{Inputs, Rest};
+use finish::Shelf;
 use meter::Meter;
 use probe::Media;
 use source::Source;
@@ -143,11 +150,8 @@ impl<E: Into<anyhow::Error>> From<E> for StepError {
 /// An input of so many bytes may be long enough to be worth a look before it is encoded.
 const LARGE: u64 = 1024 * 1024;
 
-/// Inputs that are fetched at once.
-const FETCHES: usize = 4;
-
-/// What probing found of each input, and what became of the wanted outputs.
-type Encoded = (Result<Vec<Media>, Failure>, Vec<Result<(), Failure>>);
+/// What probing found of each input, and what became of those wanted outputs that are not on the shelf yet.
+type Encoded = (Result<Arc<[Media]>, Failure>, Vec<Result<(), Failure>>);
 
 /// Runs tasks.
 #[derive(Debug)]
@@ -171,7 +175,7 @@ impl Engine {
     pub async fn run(&self, task: &Task, gauge: &Gauge) -> anyhow::Result<Report> {
         let directory = self.scratch.directory().context("cannot make a scratch directory")?;
         let report = tokio::select! {
-            report = self.steps(task, gauge, directory.path()) => report,
+            report = Box::pin(self.steps(task, gauge, directory.path())) => report,
             full = self.scratch.outgrown(&directory) => self.stopped(full.context("cannot measure a scratch directory")?),
         };
         // Removing large files takes time that nobody has to wait for.
@@ -196,10 +200,12 @@ impl Engine {
     }
 
     async fn steps(&self, task: &Task, gauge: &Gauge, directory: &Path) -> anyhow::Result<Report> {
+        let room = Room::new(self.runner.limits.input_bytes);
+        let begin = Box::pin(fetch::begin(&self.storage, task, directory, &room));
         let look = join_all(task.outputs.iter().map(|output| self.storage.free_for(&output.object, &task.job_id)));
-        let (fetched, free) = tokio::join!(self.fetch(task, directory), look);
-        let sizes = match settled(fetched)? {
-            Ok(sizes) => sizes,
+        let (inputs, free) = tokio::join!(begin, look);
+        let Inputs { sizes, rest } = match settled(inputs)? {
+            Ok(inputs) => inputs,
             Err(failure) => return Ok(Report { detected: Vec::new(), outcome: Err(failure) }),
         };
         let mut results = Vec::with_capacity(free.len());
@@ -207,63 +213,63 @@ impl Engine {
             results.push(settled(free)?);
         }
         let wanted: Vec<usize> = (0..results.len()).filter(|&index| results[index].is_ok()).collect();
-        let (media, encoded) = self.probe_and_encode(task, gauge, &wanted, directory, &sizes).await?;
-        let source = Source::unknown(directory, &task.inputs);
-        let encoded = art::add(self, task, &source, &wanted, media.first(), encoded).await?;
-        let stores = wanted.iter().zip(encoded).map(|(&index, made)| {
-            let media = &media;
-            async move { (index, self.store(task, index, made, directory, media).await) }
-        });
+        let source = || Source::unknown(directory, &task.inputs).arriving(rest.as_ref().map(Rest::arrival));
+        let (shelf, made) = finish::shelf();
+        // Each lies on the heap by itself: together they were too large for the stack of a thread.
+        let finishing = Box::pin(finish::finish(self, task, source(), made));
+        let encoding = Box::pin(self.probe_and_encode(task, gauge, &wanted, source(), &sizes, shelf));
+        let arriving = async {
+            match rest {
+                Some(rest) => Box::pin(rest.fetch()).await,
+                None => Ok(()),
+            }
+        };
+        let again = StepError::Again;
+        let all = async { tokio::try_join!(encoding.map_err(again), finishing.map_err(again), arriving) };
+        let (media, finished, ()) = match settled(all.await)? {
+            Ok(all) => all,
+            Err(failure) => return Ok(Report { detected: Vec::new(), outcome: Err(failure) }),
+        };
         let mut outcome: Vec<Result<Stored, Failure>> =
             results.into_iter().map(|free| free.and(Err(Failure::not_media()))).collect();
-        for (index, stored) in join_all(stores).await {
-            outcome[index] = settled(stored)?;
+        for (index, stored) in finished {
+            outcome[index] = stored;
         }
-        let detected = media.into_iter().map(|media| media.detected).collect();
+        let detected = media.iter().map(|media| media.detected.clone()).collect();
         Ok(Report { detected, outcome: Ok(outcome) })
     }
 
-    /// Fetches the inputs, a few at a time, and gives their sizes.
-    async fn fetch(&self, task: &Task, directory: &Path) -> Result<Vec<u64>, StepError> {
-        let most = self.runner.limits.input_bytes;
-        let room = Room::new(most);
-        let fetch = |(index, input): (usize, &TaskInput)| {
-            let (path, object, room) = (directory.join(source::input_name(index)), input.object.clone(), &room);
-            async move { self.storage.fetch(&object, &path, room).await }
-        };
-        let fetches: Vec<_> = task.inputs.iter().enumerate().map(fetch).collect();
-        let fetched = stream::iter(fetches).buffered(FETCHES).try_collect().await;
-        fetched.map_err(|error| match error {
-            StepError::Failed(failure) if failure.code == FailureCode::InputTooLarge && task.inputs.len() > 1 => {
-                let sentence = format!("The inputs of the job are together larger than {most} bytes.");
-                StepError::Failed(Failure::new(FailureCode::InputsTooLarge, sentence))
-            }
-            error => error,
-        })
-    }
-
-    /// What the inputs are, when all are media, and for each wanted output whether it was made.
+    /// What the inputs are, when all are media. What becomes of each wanted output is put on the shelf, which goes with
+    /// the last.
     async fn probe_and_encode(
         &self,
         task: &Task,
         gauge: &Gauge,
         wanted: &[usize],
-        directory: &Path,
+        source: Source<'_>,
         sizes: &[u64],
-    ) -> anyhow::Result<(Vec<Media>, Vec<Result<(), Failure>>)> {
-        let all = |failure: Failure| vec![Err(failure); wanted.len()];
-        let source = Source::unknown(directory, &task.inputs);
+        shelf: Shelf,
+    ) -> anyhow::Result<Arc<[Media]>> {
         let (probed, encoded) = match sizes {
-            [size] if *size < LARGE => self.at_once(task, wanted, source, *size).await?,
-            _ => self.in_turn(task, gauge, wanted, source, sizes).await?,
+            [size] if *size < LARGE => Box::pin(self.at_once(task, wanted, source, *size)).await?,
+            _ => Box::pin(self.in_turn(task, gauge, wanted, source, sizes, &shelf)).await?,
         };
-        Ok(match probed {
-            Err(failure) => (Vec::new(), all(failure)),
-            Ok(media) => match source::obstacle(&task.inputs, &media) {
-                Some(failure) => (media, all(failure)),
-                None => (media, encoded),
-            },
-        })
+        let (media, obstacle) = match probed {
+            Err(failure) => (Arc::from([]), Some(failure)),
+            Ok(media) => {
+                let obstacle = source::obstacle(&task.inputs, &media);
+                (media, obstacle)
+            }
+        };
+        let rest = shelf.rest(wanted);
+        let results = match obstacle {
+            Some(failure) => vec![Err(failure); rest.len()],
+            None => encoded,
+        };
+        for (index, result) in rest.into_iter().zip(results) {
+            shelf.put(index, result, &media);
+        }
+        Ok(media)
     }
 
     /// Encodes before it is known what the input is, which ffmpeg then says: starting another process to ask costs more
@@ -275,11 +281,11 @@ impl Engine {
             Err(failure) => return Ok((Err(failure), Vec::new())),
         };
         if let Some(media) = report.as_ref().and_then(|report| report::media(report, size)) {
-            return Ok((Ok(vec![media]), vec![Ok(()); wanted.len()]));
+            return Ok((Ok(Arc::from([media])), vec![Ok(()); wanted.len()]));
         }
-        let media = match self.probe(task, source.directory, (0, size)).await? {
-            Ok(media) if media.has_audio => vec![media],
-            probed => return Ok((probed.map(|media| vec![media]), Vec::new())),
+        let media: Arc<[Media]> = match self.probe(task, source.directory, (0, size)).await? {
+            Ok(media) if media.has_audio => Arc::from([media]),
+            probed => return Ok((probed.map(|media| Arc::from([media])), Vec::new())),
         };
         let encoded = match report {
             Some(_) if !media[0].begins_late => vec![Ok(()); wanted.len()],
@@ -298,11 +304,12 @@ impl Engine {
         wanted: &[usize],
         source: Source<'_>,
         sizes: &[u64],
+        shelf: &Shelf,
     ) -> anyhow::Result<Encoded> {
         let directory = source.directory;
         let probes: Vec<_> = sizes.iter().copied().enumerate().map(|one| self.probe(task, directory, one)).collect();
         let probed: Vec<_> = stream::iter(probes).buffered(self.runner.encoders()).try_collect().await?;
-        let media = match probed.into_iter().collect::<Result<Vec<Media>, Failure>>() {
+        let media = match probed.into_iter().collect::<Result<Arc<[Media]>, Failure>>() {
             Ok(media) if source::obstacle(&task.inputs, &media).is_none() => media,
             probed => return Ok((probed, Vec::new())),
         };
@@ -310,14 +317,19 @@ impl Engine {
         let millis = task.millis_of(&media).and_then(|millis| u64::try_from(millis).ok());
         let meter = millis.map(|millis| Meter::new(gauge, Duration::from_millis(millis)));
         if let Some(plan) = split::Plan::of(task, wanted, &media, self.runner.encoders()) {
-            match settled(split::encode(&self.runner, &source, task, &plan, meter.as_ref()).await)? {
-                Ok(()) => return Ok((Ok(media), vec![Ok(()); wanted.len()])),
-                // Which output it was comes to light when all are tried in one piece.
+            let made = |index| shelf.put(index, Ok(()), &media);
+            match settled(Box::pin(split::encode(&self.runner, &source, task, &plan, meter.as_ref(), &made)).await)? {
+                Ok(()) => return Ok((Ok(media), Vec::new())),
+                // Which output it was comes to light when all that are left are tried in one piece.
                 Err(failure) if encode::is_of_one(&failure) => {}
-                Err(failure) => return Ok((Ok(media), vec![Err(failure); wanted.len()])),
+                Err(failure) => {
+                    let rest = shelf.rest(wanted).len();
+                    return Ok((Ok(media), vec![Err(failure); rest]));
+                }
             }
         }
-        let encoded = encode::encode(&self.runner, &source, task, wanted, meter.as_ref()).await?;
+        let rest = shelf.rest(wanted);
+        let encoded = encode::encode(&self.runner, &source, task, &rest, meter.as_ref()).await?;
         Ok((Ok(media), encoded))
     }
 
@@ -328,28 +340,6 @@ impl Engine {
         (index, size): (usize, u64),
     ) -> anyhow::Result<Result<Media, Failure>> {
         probe::probe(&self.runner, directory, (index, task.inputs[index].demuxer), size).await
-    }
-
-    async fn store(
-        &self,
-        task: &Task,
-        index: usize,
-        made: Result<(), Failure>,
-        directory: &Path,
-        media: &[Media],
-    ) -> Result<Stored, StepError> {
-        made.map_err(StepError::Failed)?;
-        let output = &task.outputs[index];
-        let path = directory.join(encode::output_name(index));
-        let bytes = tokio::fs::metadata(&path).await.context("an output vanished")?.len();
-        let duration_millis = measure::millis(&self.runner, output.encoding.measure, directory, index).await?;
-        if duration_millis <= 0 {
-            // ffmpeg took something for media that holds not one sample.
-            return Err(StepError::Failed(task.nothing(Some(index))));
-        }
-        let warning = task.warning(index, media, duration_millis);
-        self.storage.store(&path, bytes, &output.object, output.encoding.content_type, &task.job_id).await?;
-        Ok(Stored { duration_millis, bytes: i64::try_from(bytes)?, warning })
     }
 }
 

@@ -35,48 +35,31 @@ pub use wanted::{AlbumArt, Wanted};
 /// The most pictures of an output (API limits, "artworks").
 const MOST: usize = 20;
 
-/// Puts pictures into those outputs that were made and want some; one result for each output. For others there is
-/// nothing to do, and nothing is done.
-pub async fn add(
-    engine: &Engine,
-    task: &Task,
-    source: &Source<'_>,
-    wanted: &[usize],
-    media: Option<&Media>,
-    encoded: Vec<Result<(), Failure>>,
-) -> anyhow::Result<Vec<Result<(), Failure>>> {
-    let streams = media.map(|media| media.pictures.as_slice()).unwrap_or_default();
-    let mut gallery =
-        Gallery { engine, task, source, streams, embedded: None, fetched: HashMap::new(), made: HashMap::new() };
-    let mut results = Vec::with_capacity(encoded.len());
-    for (&index, made) in wanted.iter().zip(encoded) {
-        results.push(match (&task.outputs[index].album_art, made) {
-            (Some(art), Ok(())) => settled(gallery.complete(index, art).await)?,
-            (_, made) => made,
-        });
-    }
-    Ok(results)
-}
-
 /// What became of a picture.
 type Made = Result<Picture, Failure>;
 
 /// The pictures of a job, as far as they were asked for.
-struct Gallery<'a> {
+pub struct Gallery<'a> {
     engine: &'a Engine,
     task: &'a Task,
     source: &'a Source<'a>,
-    /// Where in the input its pictures lie.
-    streams: &'a [usize],
     embedded: Option<Result<Vec<Picture>, Failure>>,
     fetched: HashMap<Object, Made>,
     made: HashMap<Wanted, Made>,
 }
 
-impl Gallery<'_> {
-    /// Puts into an output what it wants.
-    async fn complete(&mut self, index: usize, art: &AlbumArt) -> Result<(), StepError> {
-        let choices = art.choose(self.streams.len());
+impl<'a> Gallery<'a> {
+    /// An empty one.
+    pub fn new(engine: &'a Engine, task: &'a Task, source: &'a Source<'a>) -> Self {
+        Self { engine, task, source, embedded: None, fetched: HashMap::new(), made: HashMap::new() }
+    }
+
+    /// Puts pictures into an output that was made, if it wants some, of what was given and what the inputs have.
+    pub async fn complete(&mut self, index: usize, media: &[Media]) -> Result<(), StepError> {
+        let Some(art) = &self.task.outputs[index].album_art else { return Ok(()) };
+        // Where in the first input its pictures lie.
+        let streams = media.first().map(|media| media.pictures.as_slice()).unwrap_or_default();
+        let choices = art.choose(streams.len());
         if choices.len() > MOST {
             let sentence = format!("An output must have at most {MOST} artworks, those of the input included.");
             return Err(failed(FailureCode::TooManyArtworks, sentence));
@@ -85,7 +68,7 @@ impl Gallery<'_> {
         for choice in choices {
             let picture = match choice {
                 Choice::Given(wanted) => self.given(wanted).await?,
-                Choice::Embedded(at) => self.embedded().await?[at].clone(),
+                Choice::Embedded(at) => self.embedded(streams).await?[at].clone(),
             };
             pictures.push(picture);
         }
@@ -143,9 +126,9 @@ impl Gallery<'_> {
     }
 
     /// The pictures of the first input.
-    async fn embedded(&mut self) -> Result<&[Picture], StepError> {
+    async fn embedded(&mut self, streams: &[usize]) -> Result<&[Picture], StepError> {
         if self.embedded.is_none() {
-            self.embedded = Some(settled(self.copy_out().await)?);
+            self.embedded = Some(settled(self.copy_out(streams).await)?);
         }
         match &self.embedded {
             Some(Ok(pictures)) => Ok(pictures),
@@ -155,18 +138,19 @@ impl Gallery<'_> {
     }
 
     /// Copies the pictures out of the input with one command, and looks at each.
-    async fn copy_out(&self) -> Result<Vec<Picture>, StepError> {
+    async fn copy_out(&self, streams: &[usize]) -> Result<Vec<Picture>, StepError> {
+        self.source.whole().await?;
         let name = |at: usize| format!("art-embedded-{at}");
         let mut arguments: Vec<String> = QUIET.map(String::from).into();
         arguments.extend(self.source.first_arguments());
-        for (at, stream) in self.streams.iter().enumerate() {
+        for (at, stream) in streams.iter().enumerate() {
             arguments.extend(["-map".into(), format!("0:{stream}")]);
             arguments.extend(["-c", "copy", "-frames:v", "1", "-f", "image2pipe"].map(String::from));
             arguments.push(format!("file:{}", name(at)));
         }
         self.run(Origin::Embedded, &arguments).await?;
-        let mut pictures = Vec::with_capacity(self.streams.len());
-        for at in 0..self.streams.len() {
+        let mut pictures = Vec::with_capacity(streams.len());
+        for at in 0..streams.len() {
             let picture = checked(Origin::Embedded, &self.path(name(at))).await?;
             pictures.push(self.try_embedded(picture, at).await?);
         }

@@ -42,18 +42,18 @@ impl Output {
     }
 }
 
-/// The arguments of a command that makes outputs of what it decodes once.
-pub fn arguments(source: &Source<'_>, outputs: Vec<Output>) -> Vec<String> {
+/// The arguments of a command that makes outputs of what it decodes once, and perhaps is fed with.
+pub fn arguments(source: &Source<'_>, is_fed: bool, outputs: Vec<Output>) -> Vec<String> {
     let mut arguments: Vec<String> = QUIET.map(String::from).into();
     arguments.extend(["-dts_error_threshold".into(), LONGEST_GAP.to_string()]);
-    arguments.extend(source.arguments());
+    arguments.extend(source.arguments(is_fed));
     let (sounds, rest): (Vec<_>, Vec<_>) =
         outputs.into_iter().map(|output| ((output.clip, output.filter), output.arguments)).unzip();
-    let streams = source.streams(&sounds);
+    let streams = source.streams(is_fed, &sounds);
     arguments.extend(streams.graph);
     for (map, rest) in streams.maps.into_iter().zip(rest) {
         arguments.extend(map);
-        arguments.extend(source.tags());
+        arguments.extend(source.tags(is_fed));
         arguments.extend(["-map_chapters", "-1"].map(String::from));
         arguments.extend(rest);
     }
@@ -106,7 +106,7 @@ pub async fn encode_and_report(
         return Ok(None);
     }
     let _place = runner.place().await;
-    let mut arguments = arguments(source, wanted.iter().map(|&index| Output::of(task, index)).collect());
+    let mut arguments = arguments(source, false, wanted.iter().map(|&index| Output::of(task, index)).collect());
     if let Some(level) = arguments.iter_mut().find(|argument| *argument == LEVEL) {
         *level = "info".to_owned();
     }
@@ -126,15 +126,21 @@ async fn command(
     meter: Option<&Meter<'_>>,
 ) -> Result<(), StepError> {
     let _place = runner.place().await;
-    let mut arguments = arguments(source, wanted.iter().map(|&index| Output::of(task, index)).collect());
+    // What has no length is not fed either.
+    let feed = meter.and_then(|_| source.feed());
+    if feed.is_none() {
+        source.whole().await?;
+    }
+    let outputs = wanted.iter().map(|&index| Output::of(task, index)).collect();
+    let mut arguments = arguments(source, feed.is_some(), outputs);
     let Some(meter) = meter else {
         let ended = process::run(runner, &runner.tools.ffmpeg, &arguments, source.directory).await?;
         return succeeded(ended, task, &runner.limits);
     };
     arguments.extend(["-progress", "pipe:1"].map(String::from));
     let follow = async |report| Ok(meter.follow(report).await?);
-    let place = process::Place { directory: source.directory, time: runner.limits.time };
-    let (ended, ()) = process::feed(runner, &runner.tools.ffmpeg, &arguments, place, follow).await?;
+    let place = process::Place { directory: source.directory, time: runner.limits.time, stdin: feed };
+    let (ended, ()) = process::follow(runner, &runner.tools.ffmpeg, &arguments, place, follow).await?;
     succeeded(ended, task, &runner.limits)
 }
 

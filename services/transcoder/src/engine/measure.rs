@@ -124,6 +124,13 @@ fn movie_header(file: &mut impl Read) -> io::Result<Option<i64>> {
 
 /// There is no standard of the tag, but a description that all go by (Mp3 Info Tag revision 1, "LAME tag").
 fn mp3(file: &mut (impl Read + Seek)) -> io::Result<Option<i64>> {
+    Ok(mp3_samples(file)?.and_then(|(samples, rate)| scaled(samples, rate)))
+}
+
+/// How many samples an MP3 file has, and how many a second, as its tag says; `None` when it has none of LAME's kind.
+pub fn mp3_samples(file: &mut (impl Read + Seek)) -> io::Result<Option<(u64, u64)>> {
+    // What wrote a tag with the silence in it, as ffmpeg knows it.
+    const WRITERS: &[&[u8]] = &[b"LAME", b"Lavf", b"Lavc"];
     const INFO: &[&[u8]] = &[b"Info", b"Xing"];
     const FRAMES_BYTES_TOC_QUALITY: u64 = 0b1111;
     file.seek(SeekFrom::Start(0))?;
@@ -144,12 +151,13 @@ fn mp3(file: &mut (impl Read + Seek)) -> io::Result<Option<i64>> {
     file.seek(SeekFrom::Current(side))?;
     // Name, flags, frames, bytes, 100 of contents, quality, 21 of other things, and twice twelve bits of silence.
     let tag: [u8; 144] = read(file)?;
-    if !INFO.contains(&&tag[..4]) || number(&tag[4..8]) != FRAMES_BYTES_TOC_QUALITY {
+    let is_known = INFO.contains(&&tag[..4]) && WRITERS.contains(&&tag[120..124]);
+    if !is_known || number(&tag[4..8]) != FRAMES_BYTES_TOC_QUALITY {
         return Ok(None);
     }
     let (frames, silence) = (number(&tag[8..12]), number(&tag[141..144]));
     let silence = (silence >> 12) + (silence & 0xfff);
-    Ok(scaled((frames * samples).saturating_sub(silence), *rate))
+    Ok(Some(((frames * samples).saturating_sub(silence), *rate)))
 }
 
 fn number(bytes: &[u8]) -> u64 {

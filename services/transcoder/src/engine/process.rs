@@ -1,4 +1,4 @@
-//! Runs ffmpeg and ffprobe on files that nobody vouches for: in a sandbox, without environment and input, with bounded
+//! Runs ffmpeg and ffprobe on files that nobody vouches for: in a sandbox, without environment, with bounded
 //! time, memory and files.
 
 use std::os::unix::process::ExitStatusExt;
@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStdout, Command};
 
+use super::arrival::Arrival;
 use super::{Limits, Runner};
 
 /// What is kept of a process's complaints: the end says why it stopped.
@@ -36,46 +37,58 @@ pub enum Ended {
 /// Runs a program in `directory` until it ends or its time is over. Dropping the future kills it.
 pub async fn run(runner: &Runner, program: &Path, arguments: &[String], directory: &Path) -> anyhow::Result<Ended> {
     let beginning = async |stdout| Ok(beginning(stdout).await?);
-    let place = Place { directory, time: runner.limits.time };
-    let (mut ended, wrote) = feed(runner, program, arguments, place, beginning).await?;
+    let place = Place { directory, time: runner.limits.time, stdin: None };
+    let (mut ended, wrote) = follow(runner, program, arguments, place, beginning).await?;
     if let Ended::Exited { stdout, .. } = &mut ended {
         *stdout = wrote;
     }
     Ok(ended)
 }
 
-/// Where a program runs, and how long it may.
+/// Where a program runs, how long it may, and what it gets.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// Its directory.
     pub directory: &'a Path,
     /// Wall time.
     pub time: Duration,
+    /// What it reads; nothing, if nothing is said.
+    pub stdin: Option<&'a Arrival>,
 }
 
 /// The same, but what the program writes goes to `reader` while it runs; an error of the reader kills it. When its time
 /// is over there is nothing read.
-pub async fn feed<T: Default>(
+pub async fn follow<T: Default>(
     runner: &Runner,
     program: &Path,
     arguments: &[String],
-    Place { directory, time }: Place<'_>,
+    Place { directory, time, stdin }: Place<'_>,
     reader: impl AsyncFnOnce(ChildStdout) -> anyhow::Result<T>,
 ) -> anyhow::Result<(Ended, T)> {
-    let mut contained = runner.sandbox.start(program, directory, |command| prepare(command, arguments, directory))?;
+    let mut contained = runner.sandbox.start(program, directory, |command| {
+        prepare(command, arguments, directory);
+        command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+    })?;
     let child = &mut contained.child;
     confine(child, &runner.limits);
     let (Some(stdout), stderr) = (child.stdout.take(), child.stderr.take()) else { bail!("a process without output") };
+    let fed = child.stdin.take().zip(stdin);
     let work = async {
+        let feed = async {
+            match fed {
+                Some((pipe, arrival)) => arrival.feed(pipe).await,
+                None => Ok(()),
+            }
+        };
         let status = async { child.wait().await.with_context(|| format!("cannot follow {}", program.display())) };
         let complaints = async { Ok(tail(stderr).await?) };
-        tokio::try_join!(status, reader(stdout), complaints)
+        tokio::try_join!(status, reader(stdout), complaints, feed)
     };
-    match tokio::time::timeout(time, work).await {
+    match tokio::time::timeout(time, Box::pin(work)).await {
         Ok(Ok((status, ..))) if was_stopped(status) => {
             bail!("{} was stopped from outside ({status})", program.display())
         }
-        Ok(Ok((status, read, stderr))) => Ok((Ended::Exited { status, stdout: Vec::new(), stderr }, read)),
+        Ok(Ok((status, read, stderr, ()))) => Ok((Ended::Exited { status, stdout: Vec::new(), stderr }, read)),
         Ok(Err(cause)) => Err(cause),
         Err(_) => {
             child.kill().await.with_context(|| format!("cannot stop {}", program.display()))?;
@@ -93,7 +106,6 @@ fn prepare(command: &mut Command, arguments: &[String], directory: &Path) {
         // On many cores, the arenas of the threads that read 200 inputs would take all the address space there is
         // (mallopt(3), M_ARENA_MAX): 64 MiB for each.
         .env("MALLOC_ARENA_MAX", "8")
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // A group of its own: Ctrl-C in a terminal reaches the service, which then decides.

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use elastic_transcoder::{Failure, FailureCode};
 
+use super::arrival::Arrival;
 use super::probe::Media;
 use super::{Clip, TaskInput, coder};
 
@@ -39,6 +40,8 @@ pub struct Source<'a> {
     /// The filter that makes all inputs alike, when there are several.
     alike: Option<String>,
     has_tags_on_stream: bool,
+    /// The one input, while it still comes.
+    arrival: Option<Arrival>,
 }
 
 /// How the outputs of a command get their sound.
@@ -57,12 +60,16 @@ pub fn input_name(index: usize) -> String {
 
 /// The arguments that open an input, for ffmpeg and ffprobe alike.
 pub fn input_arguments(index: usize, demuxer: Option<&'static str>) -> Vec<String> {
+    open_arguments(demuxer, format!("file:{}", input_name(index)))
+}
+
+fn open_arguments(demuxer: Option<&'static str>, url: String) -> Vec<String> {
     let mut arguments: Vec<String> = ["-protocol_whitelist", "file,pipe"].map(String::from).into();
     arguments.extend(["-format_whitelist".into(), DEMUXERS.into()]);
     if let Some(demuxer) = demuxer {
         arguments.extend(["-f".into(), demuxer.into()]);
     }
-    arguments.extend(["-i".into(), format!("file:{}", input_name(index))]);
+    arguments.extend(["-i".into(), url]);
     arguments
 }
 
@@ -70,7 +77,7 @@ impl<'a> Source<'a> {
     /// Over fetched inputs of which nothing is known yet; that is enough for one, but not for several.
     pub fn unknown(directory: &'a Path, inputs: &'a [TaskInput]) -> Self {
         let has_tags_on_stream = is_ogg(&directory.join(input_name(0)));
-        Self { directory, inputs, begin_late: Vec::new(), alike: None, has_tags_on_stream }
+        Self { directory, inputs, begin_late: Vec::new(), alike: None, has_tags_on_stream, arrival: None }
     }
 
     /// The same, with what probing found. All inputs get the rate and the channels of the first.
@@ -79,8 +86,30 @@ impl<'a> Source<'a> {
         Self { begin_late, alike: (self.inputs.len() > 1).then(|| alike(media)), ..self }
     }
 
-    /// The arguments that open the inputs.
-    pub fn arguments(&self) -> Vec<String> {
+    /// The same, of which the one input is still on its way.
+    pub fn arriving(self, arrival: Option<Arrival>) -> Self {
+        Self { arrival, ..self }
+    }
+
+    /// What a command gets through its standard input, as long as the file is not whole.
+    pub fn feed(&self) -> Option<&Arrival> {
+        self.arrival.as_ref().filter(|arrival| !arrival.is_whole())
+    }
+
+    /// Waits until each input is whole.
+    pub async fn whole(&self) -> anyhow::Result<()> {
+        match &self.arrival {
+            Some(arrival) => arrival.whole().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The arguments that open the inputs, or what is fed and the file with its tags.
+    pub fn arguments(&self, is_fed: bool) -> Vec<String> {
+        if is_fed {
+            let demuxer = self.inputs.first().and_then(|input| input.demuxer);
+            return [open_arguments(demuxer, "pipe:0".to_owned()), self.first_arguments()].concat();
+        }
         let open = |(index, input): (usize, &TaskInput)| {
             let mut arguments = input_arguments(index, input.demuxer);
             if self.inputs.len() > 1 {
@@ -98,21 +127,23 @@ impl<'a> Source<'a> {
     }
 
     /// The sound for outputs of which each takes a part, or all, and filters it.
-    pub fn streams(&self, outputs: &[(Option<Clip>, Option<String>)]) -> Streams {
+    pub fn streams(&self, is_fed: bool, outputs: &[(Option<Clip>, Option<String>)]) -> Streams {
         match &self.alike {
-            None => self.of_one(outputs),
+            None => self.of_one(is_fed, outputs),
             Some(alike) => self.of_several(alike, outputs),
         }
     }
 
-    fn of_one(&self, outputs: &[(Option<Clip>, Option<String>)]) -> Streams {
+    fn of_one(&self, is_fed: bool, outputs: &[(Option<Clip>, Option<String>)]) -> Streams {
+        let samples = self.arrival.as_ref().filter(|_| is_fed).and_then(Arrival::samples);
+        let end = samples.map(|samples| format!("atrim=end_sample={samples}"));
         let whole = self.inputs.first().and_then(|input| input.clip);
         let map = |(clip, filter): &(Option<Clip>, Option<String>)| {
             let clip = match (whole, *clip) {
                 (Some(whole), Some(clip)) => Some(whole.within(clip)),
                 (whole, clip) => whole.or(clip),
             };
-            let filters = [self.time_line(0)].into_iter().chain(of_output(clip, filter.as_deref()));
+            let filters = end.iter().cloned().chain([self.time_line(0)]).chain(of_output(clip, filter.as_deref()));
             ["-map", "0:a:0", "-af"].map(String::from).into_iter().chain([chain(filters)]).collect()
         };
         Streams { graph: Vec::new(), maps: outputs.iter().map(map).collect() }
@@ -147,7 +178,10 @@ impl<'a> Source<'a> {
 
     /// The arguments with which an output gets the tags of the first input, where ffmpeg would not give it them: those
     /// of the file, and the language of the stream.
-    pub fn tags(&self) -> Vec<String> {
+    pub fn tags(&self, is_fed: bool) -> Vec<String> {
+        if is_fed {
+            return self.tags_of(1);
+        }
         if self.has_tags_on_stream || self.alike.is_some() { self.tags_of(0) } else { Vec::new() }
     }
 
@@ -254,8 +288,8 @@ mod tests {
     fn one_input_needs_no_graph() {
         let inputs = [input(clip("10", "5"))];
         let source = Source::unknown(Path::new("/nonexistent"), &inputs);
-        let streams = source.streams(&[(None, None), (clip("1", "9"), Some("aformat=x".into()))]);
-        assert!(streams.graph.is_empty() && source.tags().is_empty());
+        let streams = source.streams(false, &[(None, None), (clip("1", "9"), Some("aformat=x".into()))]);
+        assert!(streams.graph.is_empty() && source.tags(false).is_empty());
         let maps: Vec<String> = streams.maps.iter().map(|map| map.join(" ")).collect();
         assert_eq!(
             maps,
@@ -264,7 +298,7 @@ mod tests {
                 "-map 0:a:0 -af aresample=async=1:min_comp=0.03,aformat=x,atrim=start=11000ms:end=15000ms,asetpts=nan",
             ]
         );
-        assert!(!source.arguments().contains(&"-threads".to_owned()));
+        assert!(!source.arguments(false).contains(&"-threads".to_owned()));
     }
 
     #[test]
@@ -273,7 +307,7 @@ mod tests {
         let late = Media { begins_late: true, ..media(48_000, "5.1", "flt") };
         let all = [media(44_100, "5.1(side)", "s16"), late];
         let source = Source::unknown(Path::new("/nonexistent"), &inputs).known(&all);
-        let streams = source.streams(&[(None, None), (clip("3", "4"), None)]);
+        let streams = source.streams(false, &[(None, None), (clip("3", "4"), None)]);
         let alike = "aformat=sample_rates=44100:channel_layouts=5.1(side):sample_fmts=flt";
         let graph = format!(
             "[0:a:0]aresample=async=1:min_comp=0.03,{alike},asetpts=PTS-STARTPTS[piece0];\
@@ -283,7 +317,7 @@ mod tests {
         );
         assert_eq!(streams.graph, ["-filter_complex", &graph]);
         assert_eq!(streams.maps, [["-map", "[output0]"], ["-map", "[output1]"]]);
-        assert_eq!(source.arguments().iter().filter(|argument| *argument == "-threads").count(), 2);
+        assert_eq!(source.arguments(false).iter().filter(|argument| *argument == "-threads").count(), 2);
     }
 
     #[test]

@@ -46,6 +46,7 @@ use super::{Runner, StepError, Task, TaskOutput, process};
 use coder::{Coder, Format, Parts, Stream};
 use cut::{Grid, Segment};
 
+pub use mp3::frame::Frame as Mp3Frame;
 pub use remote::{Part, make};
 
 /// Longer segments of floats are not made, in seconds: the samples of some lie on disk.
@@ -144,20 +145,27 @@ fn grid(stream: Stream, segment: u64, overlap: u64, step: u64) -> Grid {
     }
 }
 
-/// Makes the outputs of the plan. A failure says nothing yet about each single output: the caller tries them in one
-/// piece.
+/// Makes the outputs of the plan, and says of each when it is made. A failure says nothing yet about the others: the
+/// caller tries them in one piece.
 pub async fn encode(
     runner: &Runner,
     input: &Source<'_>,
     task: &Task,
     plan: &Plan,
     meter: Option<&Meter<'_>>,
+    made: &(dyn Fn(usize) + Sync),
 ) -> Result<(), StepError> {
     let slots = Arc::new(Semaphore::new(runner.encoders() + 2));
     let (sender, mut segments) = mpsc::channel(1);
-    let decode = decode(runner, input, task, plan, slots.clone(), sender);
+    let decode = async {
+        let decoded = Box::pin(decode(runner, input, task, plan, slots.clone(), sender)).await?;
+        if decoded.samples > 0 {
+            plan.whole.iter().copied().for_each(made);
+        }
+        Ok(decoded)
+    };
     let encode = stream::poll_fn(|context| segments.poll_recv(context))
-        .map(|segment| tried(runner, input, task, plan, segment))
+        .map(|segment| Box::pin(tried(runner, input, task, plan, segment)))
         .buffer_unordered(runner.encoders() + 2 + remote::most(task))
         .try_fold(0, |count, ()| {
             if let Some(meter) = meter {
@@ -171,6 +179,7 @@ pub async fn encode(
     }
     for &one in &plan.joined {
         join(runner, input, task, one, parts(input, plan, one, decoded, count)).await?;
+        made(one.index);
     }
     Ok(())
 }
@@ -198,7 +207,8 @@ async fn decode(
     let pipe = ["-flush_packets", "0", "pipe:1"].map(String::from);
     let samples = plan.stream.arguments().into_iter().chain(pipe).collect();
     outputs.push(Output { clip: None, filter: None, arguments: samples });
-    let arguments = encode::arguments(input, outputs);
+    let feed = input.feed();
+    let arguments = encode::arguments(input, feed.is_some(), outputs);
     let is_summed = plan.joined.iter().any(|one| one.coder == Coder::Flac);
     let (grid, directory) = (plan.grid, input.directory.to_owned());
     let cut = async |stdout| {
@@ -214,8 +224,8 @@ async fn decode(
         })
         .await?
     };
-    let place = process::Place { directory: input.directory, time: LONGEST_WAIT };
-    let (ended, decoded) = process::feed(runner, &runner.tools.ffmpeg, &arguments, place, cut).await?;
+    let place = process::Place { directory: input.directory, time: LONGEST_WAIT, stdin: feed };
+    let (ended, decoded) = process::follow(runner, &runner.tools.ffmpeg, &arguments, place, cut).await?;
     encode::succeeded(ended, task, &runner.limits)?;
     Ok(decoded)
 }

@@ -47,9 +47,62 @@ impl Room {
         Self { all, left: all.into() }
     }
 
+    /// How many that are.
+    pub fn all(&self) -> u64 {
+        self.all
+    }
+
     fn take(&self, bytes: u64) -> bool {
         let take = |left: u64| left.checked_sub(bytes);
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+}
+
+/// An object that is being fetched.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    object: &'a Object,
+    body: ByteStream,
+    version: Option<String>,
+    stated: Option<u64>,
+    file: tokio::fs::File,
+    room: &'a Room,
+    bytes: u64,
+}
+
+impl Incoming<'_> {
+    /// How many bytes S3 says that it has.
+    pub fn stated(&self) -> Option<u64> {
+        self.stated
+    }
+
+    /// How many have been written to the file, or are about to be.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Writes the next few bytes, if there are any.
+    pub async fn more(&mut self) -> Result<bool, StepError> {
+        let Some(chunk) = self.body.next().await else { return Ok(false) };
+        let chunk = chunk.context("the input broke off while it was read")?;
+        if !self.room.take(chunk.len() as u64) {
+            return Err(self.too_large());
+        }
+        self.file.write_all(&chunk).await.context("cannot write a scratch file")?;
+        self.bytes += chunk.len() as u64;
+        Ok(true)
+    }
+
+    /// Sees that all that was given is in the file, and says how many bytes that are.
+    pub async fn end(&mut self) -> Result<u64, StepError> {
+        self.file.flush().await.context("cannot write a scratch file")?;
+        Ok(self.bytes)
+    }
+
+    fn too_large(&self) -> StepError {
+        let (Object { bucket, key }, most) = (self.object, self.room.all);
+        let sentence = format!("The input is larger than {most} bytes: bucket={bucket}, key={key}.");
+        StepError::Failed(Failure::new(FailureCode::InputTooLarge, sentence))
     }
 }
 
@@ -67,32 +120,34 @@ impl Storage {
 
     /// Streams an object to a file and gives its size, for which there must be room.
     pub async fn fetch(&self, object: &Object, path: &Path, room: &Room) -> Result<u64, StepError> {
+        let mut incoming = self.open(object, path, room).await?;
+        while incoming.more().await? {}
+        incoming.end().await
+    }
+
+    /// Begins to fetch an object into a file.
+    pub async fn open<'a>(&self, object: &'a Object, path: &Path, room: &'a Room) -> Result<Incoming<'a>, StepError> {
         let Object { bucket, key } = object;
         let reply = match self.s3.get_object().bucket(bucket).key(key).send().await {
             Ok(reply) => reply,
             Err(error) => return Err(refused(&error, object, Access::Read)),
         };
-        let too_large = || {
-            let sentence = format!("The input is larger than {} bytes: bucket={bucket}, key={key}.", room.all);
-            StepError::Failed(Failure::new(FailureCode::InputTooLarge, sentence))
-        };
         let stated = reply.content_length().and_then(|length| u64::try_from(length).ok());
+        let (body, version) = (reply.body, reply.e_tag);
+        let file = tokio::fs::File::create(path).await.context("cannot create a scratch file")?;
+        let incoming = Incoming { object, body, version, stated, file, room, bytes: 0 };
         if stated.is_some_and(|length| length > room.left.load(Ordering::Relaxed)) {
-            return Err(too_large());
+            return Err(incoming.too_large());
         }
-        let mut body = reply.body;
-        let mut file = tokio::fs::File::create(path).await.context("cannot create a scratch file")?;
-        let mut size = 0;
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.context("the input broke off while it was read")?;
-            size += chunk.len() as u64;
-            if !room.take(chunk.len() as u64) {
-                return Err(too_large());
-            }
-            file.write_all(&chunk).await.context("cannot write a scratch file")?;
-        }
-        file.flush().await.context("cannot write a scratch file")?;
-        Ok(size)
+        Ok(incoming)
+    }
+
+    /// The last bytes of what is being fetched; `None` when S3 does not give them, or has another object there now.
+    pub async fn tail(&self, incoming: &Incoming<'_>, bytes: u64) -> Option<Vec<u8>> {
+        let get = self.s3.get_object().bucket(&incoming.object.bucket).key(&incoming.object.key);
+        let get = get.if_match(incoming.version.as_ref()?).range(format!("bytes=-{bytes}"));
+        let body = get.send().await.ok()?.body.collect().await.ok()?.to_vec();
+        (body.len() as u64 == bytes).then_some(body)
     }
 
     /// Fails with 3002 when an object of that name exists that the job did not write itself.
@@ -118,7 +173,7 @@ impl Storage {
         job_id: &str,
     ) -> Result<(), StepError> {
         if size > PART_BYTES {
-            return self.store_parts(path, size, object, content_type, job_id).await;
+            return Box::pin(self.store_parts(path, size, object, content_type, job_id)).await;
         }
         let body = ByteStream::from_path(path).await.context("cannot read an output")?;
         let put = self.s3.put_object().bucket(&object.bucket).key(&object.key).content_type(content_type);

@@ -19,6 +19,8 @@ use runtime::{Platform, Shutdown};
 use testing::{TestDatabase, World, eventually};
 use transcoder::{Api, ApiParts, Coders, Config, MIGRATIONS, Quotas, SCHEMA, Store};
 
+use crate::line::Line;
+
 pub const KEY: (&str, &str) = ("AKTEST", "a-secret-of-this-test");
 pub const ROLE: &str = "arn:aws:iam::000000000000:role/transcoder";
 pub const WAV: &str = "1351620000001-300300";
@@ -67,6 +69,19 @@ pub async fn service_with(database: TestDatabase, settings: &[&str]) -> Service 
     finish(world, database, scratch, routes).await
 }
 
+/// The same, whose objects come and go by a line.
+pub async fn service_behind_line(database: TestDatabase) -> (Service, Line) {
+    let (world, scratch) = (World::start().await, tempfile::tempdir().unwrap());
+    let line = Line::to(world.endpoint()).await;
+    let Platform { aws, names, shutdown, .. } = world.platform();
+    let mut aws = aws.clone();
+    aws.s3 = aws.s3_at(line.url());
+    let (names, shutdown) = (names.clone(), shutdown.clone());
+    let platform = Platform { aws, names, shutdown, health: runtime::Health::default() };
+    let routes = transcoder::start(config(&database, scratch.path(), &[""; 0]), &platform).await.unwrap();
+    (finish(world, database, scratch, routes).await, line)
+}
+
 /// The same, with one encoder, a gate and a bucket through which others may help.
 pub async fn sharing(database: TestDatabase) -> Service {
     let world = World::start().await;
@@ -75,6 +90,14 @@ pub async fn sharing(database: TestDatabase) -> Service {
     let config = config(&database, scratch.path(), &gate.arguments());
     let routes = transcoder::start(config, world.platform()).await.unwrap();
     Service { gate: Some(gate), ..finish(world, database, scratch, routes).await }
+}
+
+/// One with a gate and no such bucket, with so many encoders.
+pub async fn gated(database: TestDatabase, encoders: &str) -> Service {
+    let gate = Gate::open();
+    let settings = gate.programs(encoders);
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    Service { gate: Some(gate), ..service_with(database, &settings).await }
 }
 
 /// Tries to start with such a bucket.
@@ -354,6 +377,14 @@ impl Gate {
         gate
     }
 
+    /// Settings with which a service has this one, and so many encoders.
+    fn programs(&self, encoders: &str) -> Vec<String> {
+        let script = self.0.path().join("ffmpeg").display().to_string();
+        let readable = ["/bin".into(), "/usr/bin".into(), program("ffmpeg"), self.0.path().to_owned()]
+            .map(|path| path.display().to_string());
+        ["--encoders", encoders, "--ffmpeg", &script, "--readable", &readable.join(",")].map(String::from).into()
+    }
+
     /// Lets nothing through from now on.
     pub fn close(&self) {
         std::fs::write(self.file(), "").unwrap();
@@ -369,12 +400,7 @@ impl Gate {
     }
 
     fn arguments(&self) -> Vec<String> {
-        let script = self.0.path().join("ffmpeg").display().to_string();
-        let readable = ["/bin".into(), "/usr/bin".into(), program("ffmpeg"), self.0.path().to_owned()]
-            .map(|path| path.display().to_string());
-        ["--encoders", "1", "--share-bucket", SHARE, "--ffmpeg", &script, "--readable", &readable.join(",")]
-            .map(String::from)
-            .into()
+        [self.programs("1"), ["--share-bucket", SHARE].map(String::from).into()].concat()
     }
 }
 

@@ -6,7 +6,7 @@
 //! some seconds to the very same decisions in both, and to the same reservoir. There the second encoding goes on behind
 //! the first, and what it has of its sound in the frames before is put into those.
 
-mod frame;
+pub mod frame;
 mod info;
 
 use std::fs::File;

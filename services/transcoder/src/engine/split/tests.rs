@@ -78,7 +78,7 @@ impl Bench {
         let (stream, joined, whole) = shares(task, &all, &media(0, 2)).unwrap();
         assert_eq!(grid.sample_bytes, stream.sample_bytes());
         let plan = Plan { stream, grid, joined, whole };
-        encode(&self.runner, &Source::unknown(self.path(), &task.inputs), task, &plan, None).await
+        encode(&self.runner, &Source::unknown(self.path(), &task.inputs), task, &plan, None, &|_| ()).await
     }
 
     /// Encodes in one piece.
