@@ -3,6 +3,7 @@
 //! [`require`] guards every route below it. The `sub` of a good token is the user; anything else is 401.
 
 mod jwks;
+mod operator;
 
 use std::{
     sync::Arc,
@@ -25,6 +26,8 @@ use url::Url;
 
 use crate::Problem;
 use jwks::Jwks;
+
+pub use operator::{Operator, OperatorArgs};
 
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 30;
@@ -49,6 +52,7 @@ pub struct AuthArgs {
 #[derive(Clone)]
 pub struct Verifier {
     inner: Arc<Inner>,
+    operators: Arc<[UserId]>,
 }
 
 struct Inner {
@@ -83,7 +87,7 @@ impl Verifier {
     pub fn new(args: &AuthArgs) -> anyhow::Result<Self> {
         let keys = Jwks::new(args.jwks_url.clone())?;
         let inner = Inner { issuer: args.jwt_issuer.clone(), audience: args.jwt_audience.clone(), keys };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), operators: Arc::default() })
     }
 
     async fn verify(&self, authorization: Option<&HeaderValue>) -> Result<(UserId, TokenExpiry), Refused> {
@@ -179,6 +183,9 @@ pub fn require<S: Clone + Send + Sync + 'static>(router: axum::Router<S>, verifi
 async fn authenticate(State(verifier): State<Verifier>, mut request: Request, next: Next) -> Response {
     match verifier.verify(request.headers().get(header::AUTHORIZATION)).await {
         Ok((user, expiry)) => {
+            if let Some(operator) = verifier.operator(&user) {
+                request.extensions_mut().insert(operator);
+            }
             request.extensions_mut().insert(user);
             request.extensions_mut().insert(expiry);
             next.run(request).await

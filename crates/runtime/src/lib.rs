@@ -9,7 +9,7 @@ pub mod provision;
 pub mod shutdown;
 pub mod telemetry;
 
-pub use auth::User;
+pub use auth::{Operator, User};
 pub use aws::Aws;
 pub use health::Health;
 pub use http::{Page, PageParams, Problem};
