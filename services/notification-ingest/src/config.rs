@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::value_parser;
 use database::DatabaseArgs;
+use runtime::auth::{AuthArgs, OperatorArgs};
 use sns::{Endpoint, Region, Settings, TopicArn};
 
 /// Everything that can be set.
@@ -12,6 +13,12 @@ pub struct Config {
     /// Where events are kept.
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// Whose tokens are taken.
+    #[command(flatten)]
+    pub auth: AuthArgs,
+    /// Who runs the deployment.
+    #[command(flatten)]
+    pub operators: OperatorArgs,
     /// The topics whose messages are taken, separated by commas; the topic `{prefix}-transcoder-events` beside the
     /// queue of that name when nothing is said.
     #[arg(long, env = "SEGUE_SNS_TOPIC_ARNS", value_delimiter = ',')]
@@ -49,11 +56,13 @@ impl Config {
     /// The default of `event_retention_days`.
     pub const EVENT_RETENTION_DAYS: u32 = 90;
 
-    /// Defaults for everything but the database.
+    /// Defaults for everything but the database and the issuer of tokens.
     #[must_use]
-    pub const fn new(database: DatabaseArgs) -> Self {
+    pub const fn new(database: DatabaseArgs, auth: AuthArgs) -> Self {
         Self {
             database,
+            auth,
+            operators: OperatorArgs { operators: Vec::new() },
             sns_topic_arns: Vec::new(),
             sns_regions: Vec::new(),
             sns_local_endpoint: None,

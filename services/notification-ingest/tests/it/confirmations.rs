@@ -6,7 +6,7 @@ use axum::{Router, extract::Request};
 use notification_ingest::Config;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
-use testing::{TestDatabase, World};
+use testing::{Issuer, TestDatabase, World};
 
 use crate::{rig::TOPIC, signer::Signer};
 
@@ -38,7 +38,7 @@ async fn an_expected_topic_is_confirmed_by_the_api_and_no_url_is_followed() {
     let mut platform = world.platform().clone();
     let config = platform.aws.sns.config().to_builder().endpoint_url(&url).build();
     platform.aws.sns = aws_sdk_sns::Client::from_conf(config);
-    let mut config = Config::new(database.args());
+    let mut config = Config::new(database.args(), Issuer::new().auth_args());
     config.sns_local_endpoint = Some(signer.endpoint().parse().unwrap());
     let base = world.serve(notification_ingest::start(config, &platform).await.unwrap()).await;
     let post = async |message: Value| {

@@ -7,7 +7,7 @@ use database::Database;
 use notification_ingest::Config;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use testing::{TestDatabase, World, eventually};
+use testing::{Issuer, TestDatabase, World, eventually};
 
 use crate::signer::Signer;
 
@@ -18,6 +18,8 @@ pub const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:segue-transcoder-eve
 pub struct Rig {
     pub world: World,
     pub signer: Signer,
+    #[allow(dead_code, reason = "routes for users come next")]
+    pub issuer: Issuer,
     pub client: Client,
     url: String,
     rows: Database,
@@ -78,8 +80,8 @@ impl Rig {
     }
 
     async fn build(database: TestDatabase, change: impl FnOnce(&mut Config, &World)) -> Self {
-        let (world, signer) = (World::start().await, Signer::start().await);
-        let mut config = Config::new(database.args());
+        let (world, signer, issuer) = (World::start().await, Signer::start().await, Issuer::new());
+        let mut config = Config::new(database.args(), issuer.auth_args());
         config.sns_local_endpoint = Some(signer.endpoint().parse().unwrap());
         change(&mut config, &world);
         let routes = notification_ingest::start(config, world.platform()).await.unwrap();
@@ -87,7 +89,7 @@ impl Rig {
         let migrations = sqlx::migrate!("./migrations");
         let rows = Database::connect(&database.args(), "notification_ingest", &migrations).await.unwrap();
         let url = format!("{base}/v1/notifications/sns");
-        Self { world, signer, client: Client::new(), url, rows, _database: database }
+        Self { world, signer, issuer, client: Client::new(), url, rows, _database: database }
     }
 
     /// A post as SNS makes it, with a text of the caller's.

@@ -40,7 +40,7 @@ pub async fn start(data_dir: &Path, platform: &Platform, aws_side: &AwsSide) -> 
     flags.push(("input-prefix", names::INPUT_PREFIX.into()));
     flags.push(("output-prefix", names::OUTPUT_PREFIX.into()));
     let worker = transcode_worker::start(read(&flags)?, platform).await.context("transcode-worker")?;
-    let mut flags = database("notification-ingest")?;
+    let mut flags = [database("notification-ingest")?, auth.clone()].concat();
     flags.push(("sns-local-endpoint", aws_side.endpoint().url.into()));
     let ingest = notification_ingest::start(read(&flags)?, platform).await.context("notification-ingest")?;
     let flags = [database("messages-api")?, auth.clone()].concat();
