@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{FileId, FileState, Filename, OutputState, Profile, Timestamp, UserId};
+use crate::{FileId, FileState, Filename, OutputState, Profile, Timestamp, UserId, WebhookId};
 
 /// The version of a message, always 1 so far. Another number fails to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +35,8 @@ pub enum Event {
     TranscodeResult(TranscodeResult),
     /// See [`FileDeleted`].
     FileDeleted(FileDeleted),
+    /// See [`WebhookDisabled`].
+    WebhookDisabled(WebhookDisabled),
 }
 
 impl Event {
@@ -79,6 +81,7 @@ macro_rules! message {
 message!(TranscodeRequest);
 message!(TranscodeResult);
 message!(FileDeleted);
+message!(WebhookDisabled);
 
 /// Asks for one transcode job. From upload-api, on the queue `transcode-requests`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,6 +137,34 @@ pub struct FileDeleted {
     pub owner: UserId,
     /// When it was deleted.
     pub at: Timestamp,
+}
+
+/// A webhook was switched off because its target does not take what it is sent. From notification-ingest, on the
+/// topic `results`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookDisabled {
+    /// The message's version.
+    pub v: V1,
+    /// The webhook.
+    pub webhook_id: WebhookId,
+    /// Who is told.
+    pub owner: UserId,
+    /// The host of its URL. The rest of a URL may hold secrets.
+    pub host: String,
+    /// Why.
+    pub reason: DisabledReason,
+    /// When it was switched off.
+    pub at: Timestamp,
+}
+
+/// Why a webhook was switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DisabledReason {
+    /// It answered 410 Gone.
+    Gone,
+    /// No delivery has succeeded for days.
+    Failing,
 }
 
 /// One output of a job.

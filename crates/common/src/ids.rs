@@ -55,6 +55,16 @@ uuid_id!(
     NoticeId,
     "message"
 );
+uuid_id!(
+    /// An endpoint of a user's own that results are posted to.
+    WebhookId,
+    "webhook"
+);
+uuid_id!(
+    /// One result on its way to one webhook. Its receiver knows it as `webhook-id`.
+    DeliveryId,
+    "delivery"
+);
 
 /// The user that owns files and notices: the `sub` of a token, opaque to Segue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -11,9 +11,9 @@ pub mod profile;
 pub mod status;
 pub mod timestamp;
 
-pub use event::{FileDeleted, OutputResult, ResultError, TranscodeRequest, TranscodeResult};
+pub use event::{FileDeleted, OutputResult, ResultError, TranscodeRequest, TranscodeResult, WebhookDisabled};
 pub use filename::Filename;
-pub use ids::{FileId, NoticeId, UserId};
+pub use ids::{DeliveryId, FileId, NoticeId, UserId, WebhookId};
 pub use metadata::JobMetadata;
 pub use names::Names;
 pub use profile::Profile;

@@ -2,7 +2,7 @@
 
 use std::{fmt, num::ParseIntError, str::FromStr};
 
-use common::{FileId, FileState, NoticeId, Timestamp, TranscodeResult, UserId};
+use common::{FileId, FileState, NoticeId, Timestamp, TranscodeResult, UserId, WebhookDisabled, event::DisabledReason};
 use serde::Serialize;
 
 /// The longest reason that is repeated to a user, in characters.
@@ -24,8 +24,8 @@ pub struct InvalidSequence;
 pub struct Notice {
     /// Its id.
     pub id: NoticeId,
-    /// What happened, for programs: `file_complete`, `file_failed`, `file_canceled`. Text, so that a
-    /// kind which a newer version stored does not make a list unreadable.
+    /// What happened, for programs: `file_complete`, `file_failed`, `file_canceled`, `webhook_disabled`.
+    /// Text, so that a kind which a newer version stored does not make a list unreadable.
     pub kind: String,
     /// How bad it is: `info`, `warning` or `error`.
     pub level: String,
@@ -53,8 +53,26 @@ pub struct NewNotice {
     pub level: &'static str,
     /// What happened, for people.
     pub text: String,
+    /// What it is about, which makes one notice only.
+    pub about: About,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
     /// The file that ended.
-    pub file_id: FileId,
+    File(FileId),
+    /// Anything else, by a name that the same message has each time that it comes.
+    Source(String),
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(id) => id.fmt(f),
+            Self::Source(name) => f.write_str(name),
+        }
+    }
 }
 
 impl NewNotice {
@@ -70,7 +88,24 @@ impl NewNotice {
             }
             FileState::Uploading | FileState::Queued | FileState::Transcoding => return None,
         };
-        Some(Self { owner: result.owner.clone(), kind, level, text, file_id: result.file_id })
+        Some(Self { owner: result.owner.clone(), kind, level, text, about: About::File(result.file_id) })
+    }
+
+    /// What the owner of a webhook is told when it was switched off.
+    #[must_use]
+    pub fn of_webhook(disabled: &WebhookDisabled) -> Self {
+        let host = plain(&disabled.host);
+        let why = match disabled.reason {
+            DisabledReason::Gone => "it answered that it is gone (410)",
+            DisabledReason::Failing => "it has taken nothing for days",
+        };
+        Self {
+            owner: disabled.owner.clone(),
+            kind: "webhook_disabled",
+            level: "warning",
+            text: format!("Your webhook at {host} was switched off: {why}"),
+            about: About::Source(format!("webhook/{}/{}", disabled.webhook_id, disabled.at.as_millis())),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a result on the queue to a notice.
 
 use common::{
-    Timestamp, TranscodeResult,
+    Timestamp,
     event::{DecodeError, Event},
 };
 use queue::{Failure, Handler, Message};
@@ -17,7 +17,8 @@ pub struct Results {
 impl Handler for Results {
     async fn handle(&self, message: &Message) -> Result<(), Failure> {
         match Event::decode(&message.body).map_err(Failure::reject)? {
-            Event::TranscodeResult(result) => Ok(self.tell(&result).await?),
+            Event::TranscodeResult(result) => Ok(self.tell(NewNotice::of(&result)).await?),
+            Event::WebhookDisabled(disabled) => Ok(self.tell(Some(NewNotice::of_webhook(&disabled))).await?),
             Event::FileDeleted(deleted) => Ok(self.store.mute(deleted.file_id, Timestamp::now()).await?),
             Event::TranscodeRequest(_) => Err(Failure::reject(DecodeError::Kind)),
         }
@@ -29,15 +30,15 @@ impl Handler for Results {
 }
 
 impl Results {
-    async fn tell(&self, result: &TranscodeResult) -> Result<(), sqlx::Error> {
-        let Some(notice) = NewNotice::of(result) else { return Ok(()) };
-        let file_id = result.file_id;
+    async fn tell(&self, notice: Option<NewNotice>) -> Result<(), sqlx::Error> {
+        let Some(notice) = notice else { return Ok(()) };
+        let about = &notice.about;
         match self.store.add(&notice, Timestamp::now()).await? {
             Some(head) => {
                 self.hub.publish(&notice.owner, head);
-                tracing::info!(%file_id, kind = notice.kind, "notice stored");
+                tracing::info!(%about, kind = notice.kind, "notice stored");
             }
-            None => tracing::debug!(%file_id, "the owner has been told already, or deleted the file"),
+            None => tracing::debug!(%about, "the owner has been told already, or deleted the file"),
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ impl Handler for RequestHandler {
         match Event::decode(&message.body).map_err(Failure::reject)? {
             Event::TranscodeRequest(request) => self.transcode(&request).await,
             Event::FileDeleted(deleted) => self.forget(deleted.file_id).await,
-            Event::TranscodeResult(_) => Err(Failure::reject(DecodeError::Kind)),
+            Event::TranscodeResult(_) | Event::WebhookDisabled(_) => Err(Failure::reject(DecodeError::Kind)),
         }
     }
 

@@ -27,8 +27,8 @@ impl Handler for Results {
     async fn handle(&self, message: &Message) -> Result<(), Failure> {
         match Event::decode(&message.body).map_err(Failure::reject)? {
             Event::TranscodeResult(result) => Ok(self.apply(result).await?),
-            // It was this service that said so.
-            Event::FileDeleted(_) => Ok(()),
+            // It was this service that said so; and webhooks are no business of files.
+            Event::FileDeleted(_) | Event::WebhookDisabled(_) => Ok(()),
             Event::TranscodeRequest(_) => Err(Failure::reject(DecodeError::Kind)),
         }
     }

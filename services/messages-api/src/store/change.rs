@@ -4,7 +4,7 @@ use common::{FileId, NoticeId, Timestamp, UserId};
 use sqlx::{AnyConnection, Row};
 
 use super::{Head, Store};
-use crate::notice::NewNotice;
+use crate::notice::{About, NewNotice};
 
 /// The most notices that one transaction marks: others wait for it no longer than that takes.
 const BATCH: i64 = 500;
@@ -25,9 +25,13 @@ pub enum Marked {
 }
 
 impl Store {
-    /// Stores a notice, unread. `None` when there is one about that file, for a result comes twice or late;
+    /// Stores a notice, unread. `None` when there is one about the same, for a result comes twice or late;
     /// or when the file was deleted.
     pub async fn add(&self, notice: &NewNotice, now: Timestamp) -> Result<Option<Head>, sqlx::Error> {
+        let (file_id, source) = match &notice.about {
+            About::File(id) => (Some(id.to_string()), None),
+            About::Source(name) => (None, Some(name.as_str())),
+        };
         let mut transaction = self.database.begin().await?;
         let row = sqlx::query(
             "INSERT INTO counters (owner, unread, newest, version) VALUES ($1, 1, 1, 1)
@@ -40,10 +44,10 @@ impl Store {
         .await?;
         let head = Head::from_row(&row)?;
         let inserted = sqlx::query(
-            "INSERT INTO messages (id, owner, sequence, kind, level, text, file_id, created_at, unread)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, 1
+            "INSERT INTO messages (id, owner, sequence, kind, level, text, file_id, created_at, unread, source)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, 1, $9
              WHERE NOT EXISTS (SELECT 1 FROM deleted_files WHERE deleted_files.file_id = $7)
-             ON CONFLICT (file_id) DO NOTHING",
+             ON CONFLICT DO NOTHING",
         )
         .bind(NoticeId::generate().to_string())
         .bind(notice.owner.as_str())
@@ -51,8 +55,9 @@ impl Store {
         .bind(notice.kind)
         .bind(notice.level)
         .bind(notice.text.as_str())
-        .bind(notice.file_id.to_string())
+        .bind(file_id)
         .bind(now.as_millis())
+        .bind(source)
         .execute(&mut *transaction)
         .await?;
         if inserted.rows_affected() == 0 {

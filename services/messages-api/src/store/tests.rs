@@ -7,7 +7,7 @@ use futures::future::join_all;
 use testing::TestDatabase;
 
 use super::*;
-use crate::notice::NewNotice;
+use crate::notice::{About, NewNotice};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -33,9 +33,16 @@ fn user(name: &str) -> UserId {
     name.parse().unwrap()
 }
 
+fn file(notice: &NewNotice) -> FileId {
+    match notice.about {
+        About::File(id) => id,
+        About::Source(_) => panic!("about no file"),
+    }
+}
+
 fn notice(owner: &str, file_id: FileId) -> NewNotice {
     let text = "Your file Jóga.mp3 has been processed".to_owned();
-    NewNotice { owner: user(owner), kind: "file_complete", level: "info", text, file_id }
+    NewNotice { owner: user(owner), kind: "file_complete", level: "info", text, about: About::File(file_id) }
 }
 
 async fn add(store: &Store, owner: &str) -> Head {
@@ -60,7 +67,7 @@ async fn a_notice_comes_back_as_it_was_stored() {
             (stored.text.as_str(), stored.kind.as_str(), stored.level.as_str()),
             (&*new.text, "file_complete", "info")
         );
-        assert_eq!((stored.file_id, stored.created_at, stored.read_at), (Some(new.file_id), NOW, None));
+        assert_eq!((stored.file_id, stored.created_at, stored.read_at), (Some(file(&new)), NOW, None));
         assert_eq!(listed.head, head);
         assert_eq!(store.head(&user("bob")).await.unwrap(), Head::default());
         assert!(store.list(&user("bob"), Status::All, None, 10).await.unwrap().notices.is_empty());
@@ -243,9 +250,9 @@ async fn a_deleted_file_makes_no_notice() {
     for (database, store) in each().await.stores {
         let (before, after) = (notice("alice", FileId::generate()), notice("alice", FileId::generate()));
         store.add(&before, NOW).await.unwrap().unwrap();
-        store.mute(before.file_id, NOW).await.unwrap();
-        store.mute(after.file_id, NOW).await.unwrap();
-        store.mute(after.file_id, NOW).await.unwrap();
+        store.mute(file(&before), NOW).await.unwrap();
+        store.mute(file(&after), NOW).await.unwrap();
+        store.mute(file(&after), NOW).await.unwrap();
         assert_eq!(store.add(&after, NOW).await.unwrap(), None, "{:?}", database.kind());
         assert_eq!(unread_ids(&store, "alice").await.len(), 1, "the one that was there stays");
     }
@@ -255,10 +262,24 @@ async fn a_deleted_file_makes_no_notice() {
 async fn deleted_files_are_forgotten_in_the_end() {
     for (database, store) in each().await.stores {
         let (old, new) = (notice("alice", FileId::generate()), notice("alice", FileId::generate()));
-        store.mute(old.file_id, NOW).await.unwrap();
+        store.mute(file(&old), NOW).await.unwrap();
         let later = Timestamp::from_millis(NOW.as_millis() + 31 * 24 * 60 * 60 * 1000);
-        store.mute(new.file_id, later).await.unwrap();
+        store.mute(file(&new), later).await.unwrap();
         assert!(store.add(&old, later).await.unwrap().is_some(), "{:?}", database.kind());
         assert_eq!(store.add(&new, later).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_notice_about_no_file_is_made_once_too() {
+    for (database, store) in each().await.stores {
+        let about =
+            |name: &str| NewNotice { about: About::Source(name.to_owned()), ..notice("alice", FileId::generate()) };
+        assert!(store.add(&about("webhook/a/1"), NOW).await.unwrap().is_some(), "{:?}", database.kind());
+        assert_eq!(store.add(&about("webhook/a/1"), NOW).await.unwrap(), None);
+        assert!(store.add(&about("webhook/a/2"), NOW).await.unwrap().is_some());
+        let listed = store.list(&user("alice"), Status::All, None, 10).await.unwrap();
+        assert_eq!((listed.notices.len(), listed.head.unread), (2, 2));
+        assert!(listed.notices.iter().all(|notice| notice.file_id.is_none()));
     }
 }

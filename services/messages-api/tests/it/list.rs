@@ -132,3 +132,23 @@ async fn nobody_hears_of_a_file_that_was_deleted() {
         assert_eq!(service.unread("alice").await, 1);
     }
 }
+
+#[tokio::test]
+async fn the_owner_of_a_webhook_hears_once_that_it_was_switched_off() {
+    for service in Service::each().await {
+        let sample = include_str!("../../../../crates/common/tests/fixtures/webhook_disabled.json");
+        service.publish(sample).await;
+        service.publish(sample).await;
+        drained(&service).await;
+        let items = service.wait_for("auth0|alice", 1).await;
+        assert_eq!(items.len(), 1);
+        assert_eq!(
+            (items[0]["kind"].as_str(), items[0]["level"].as_str()),
+            (Some("webhook_disabled"), Some("warning"))
+        );
+        let text = "Your webhook at hooks.example.com was switched off: it has taken nothing for days";
+        assert_eq!(items[0]["text"], text);
+        assert!(items[0]["file_id"].is_null());
+        assert_eq!(service.unread("auth0|alice").await, 1);
+    }
+}
