@@ -12,10 +12,12 @@ pub const RESULTS: &str = "results";
 pub const RESULTS_UPLOADS: &str = "results-uploads";
 /// Results for messages-api.
 pub const RESULTS_MESSAGES: &str = "results-messages";
+/// Results for the webhooks of notification-ingest.
+pub const RESULTS_WEBHOOKS: &str = "results-webhooks";
 
 /// Every queue. Each has a dead-letter queue: see [`Names::dead_letters`].
-pub const QUEUES: [&str; 5] =
-    [TRANSCODE_REQUESTS, TRANSCODER_JOBS, TRANSCODER_EVENTS, RESULTS_UPLOADS, RESULTS_MESSAGES];
+pub const QUEUES: [&str; 6] =
+    [TRANSCODE_REQUESTS, TRANSCODER_JOBS, TRANSCODER_EVENTS, RESULTS_UPLOADS, RESULTS_MESSAGES, RESULTS_WEBHOOKS];
 
 /// Where uploaded files lie in the bucket.
 pub const INPUT_PREFIX: &str = "media/";

@@ -21,10 +21,11 @@ const MAX_RECEIVES: u32 = 5;
 /// How long SQS keeps what nobody takes: the longest there is, 14 days, in seconds.
 const RETENTION: u32 = 14 * 24 * 3600;
 /// Which queue listens to which topic, and whether it gets the bare message (raw delivery).
-const SUBSCRIPTIONS: [(&str, &str, bool); 3] = [
+const SUBSCRIPTIONS: [(&str, &str, bool); 4] = [
     (names::TRANSCODER_EVENTS, names::TRANSCODER_EVENTS, false),
     (names::RESULTS, names::RESULTS_UPLOADS, true),
     (names::RESULTS, names::RESULTS_MESSAGES, true),
+    (names::RESULTS, names::RESULTS_WEBHOOKS, true),
 ];
 
 /// What was made, or was there already.

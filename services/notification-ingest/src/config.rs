@@ -7,6 +7,8 @@ use database::DatabaseArgs;
 use runtime::auth::{AuthArgs, OperatorArgs};
 use sns::{Endpoint, Region, Settings, TopicArn};
 
+use crate::webhooks::WebhookArgs;
+
 /// Everything that can be set.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Config {
@@ -19,6 +21,9 @@ pub struct Config {
     /// Who runs the deployment.
     #[command(flatten)]
     pub operators: OperatorArgs,
+    /// Results posted to whoever subscribes.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
     /// The topics whose messages are taken, separated by commas; the topic `{prefix}-transcoder-events` beside the
     /// queue of that name when nothing is said.
     #[arg(long, env = "SEGUE_SNS_TOPIC_ARNS", value_delimiter = ',')]
@@ -63,6 +68,7 @@ impl Config {
             database,
             auth,
             operators: OperatorArgs { operators: Vec::new() },
+            webhooks: WebhookArgs::new(),
             sns_topic_arns: Vec::new(),
             sns_regions: Vec::new(),
             sns_local_endpoint: None,

@@ -1,7 +1,7 @@
 //! Accepts transcoder events over HTTP and SQS, refuses what is not genuine, and fans one result out.
 //!
 //! Both ways end in [`intake`]: there an event is stored and, when it takes its job further, turned into one
-//! `TranscodeResult` on the topic `results`, all in one transaction.
+//! `TranscodeResult` on the topic `results`, all in one transaction. [`webhooks`] posts results to whoever subscribes.
 
 mod body;
 mod config;
@@ -12,6 +12,7 @@ mod intake;
 mod reason;
 mod store;
 mod sweep;
+mod webhooks;
 
 use anyhow::Context;
 use axum::Router;
@@ -23,6 +24,7 @@ use sns::{TopicArn, Verifier};
 use sqlx::migrate::Migrator;
 
 pub use config::Config;
+pub use webhooks::{PrivateHost, WebhookArgs};
 
 use crate::{consumer::Events, door::Door, intake::Intake};
 
@@ -44,6 +46,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     });
 
     let outbox = Outbox::new(database.pool().clone());
+    let webhooks = webhooks::start(&config, platform, database.clone(), outbox.clone(), results_arn.clone()).await?;
     let intake = Intake::new(database.clone(), outbox.clone(), results_arn);
     let events = Events::new(intake.clone(), verifier.clone(), config.sns_verify_queued);
     let settings = Settings { concurrency: usize::from(config.consumer_concurrency), ..Settings::default() };
@@ -55,5 +58,6 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     platform.shutdown.spawn("notification-ingest relay", relay.run(stopping.clone()));
     platform.shutdown.spawn("notification-ingest sweep", sweep::run(database, config.retention(), stopping));
 
-    Ok(door::router(Door::new(intake, verifier, aws.sns.clone(), config.body_timeout())))
+    let door = door::router(Door::new(intake, verifier, aws.sns.clone(), config.body_timeout()));
+    Ok(door.merge(webhooks))
 }

@@ -30,6 +30,8 @@ fn a_bad_value_is_named() {
         ("--sns-local-endpoint", "http://user@127.0.0.1:4566"),
         ("--sns-max-age-seconds", "0"),
         ("--event-retention-days", "1"),
+        ("--webhook-private-hosts", "http://hooks.internal"),
+        ("--webhook-log-days", "7"),
     ] {
         let error = parse(&[flag, value]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ValueValidation);
