@@ -10,3 +10,4 @@ mod settings;
 #[allow(dead_code, reason = "it serves the tests of two crates")]
 #[path = "../../../../crates/sns/tests/it/signer.rs"]
 mod signer;
+mod webhooks;

@@ -18,7 +18,6 @@ pub const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:segue-transcoder-eve
 pub struct Rig {
     pub world: World,
     pub signer: Signer,
-    #[allow(dead_code, reason = "routes for users come next")]
     pub issuer: Issuer,
     pub client: Client,
     url: String,
@@ -101,6 +100,17 @@ impl Rig {
     /// Any other request to the endpoint.
     pub fn request(&self, method: reqwest::Method) -> RequestBuilder {
         self.client.request(method, &self.url)
+    }
+
+    /// A request of a user to any route.
+    pub fn ask(&self, method: reqwest::Method, path: &str, user: &str) -> RequestBuilder {
+        let url = self.url.replace("/v1/notifications/sns", path);
+        self.client.request(method, url).bearer_auth(self.issuer.token(user))
+    }
+
+    /// Runs a statement on the service's tables.
+    pub async fn execute(&self, statement: &'static str) {
+        sqlx::query(statement).execute(self.rows.pool()).await.unwrap();
     }
 
     /// Posts a message under the topic that it names.
