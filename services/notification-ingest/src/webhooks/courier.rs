@@ -114,8 +114,8 @@ impl Courier {
     }
 
     /// One turn, to its end.
-    async fn take(self, turn: Turn, permit: OwnedSemaphorePermit, stop: Stop) {
-        let worked = stop.work.run_until_cancelled(self.work(&turn, &stop)).await;
+    async fn take(self, mut turn: Turn, permit: OwnedSemaphorePermit, stop: Stop) {
+        let worked = stop.work.run_until_cancelled(self.work(&mut turn, &stop)).await;
         if let Some(Err(error)) = worked {
             tracing::warn!(webhook = %turn.id, %error, "a turn of a webhook failed; its deliveries are made again");
         }
@@ -127,15 +127,18 @@ impl Courier {
         self.wake.wake();
     }
 
-    async fn work(&self, turn: &Turn, stop: &Stop) -> Result<(), sqlx::Error> {
+    async fn work(&self, turn: &mut Turn, stop: &Stop) -> Result<(), sqlx::Error> {
         let end = Instant::now() + TURN;
         loop {
             let mut connection = self.database.pool().acquire().await?;
+            // After the deliveries: one that was made after a change is then posted as changed.
             let due = turns::due(&mut connection, turn, self.bounds.posts, Timestamp::now()).await?;
+            let goes_on = !due.is_empty() && turns::refresh(&mut connection, turn).await?;
             drop(connection);
-            if due.is_empty() {
+            if !goes_on {
                 return Ok(());
             }
+            let turn = &*turn;
             let attempts = join_all(due.iter().map(|due| self.post(turn, due))).await;
             let goes_on = self.settle(turn, &due.iter().zip(&attempts).collect::<Vec<_>>()).await?;
             if !goes_on || Instant::now() >= end || stop.intake.is_cancelled() {

@@ -291,6 +291,24 @@ async fn two_secrets_sign_for_a_while_after_a_rotation() {
 }
 
 #[tokio::test]
+async fn a_turn_sees_what_its_owner_changes_meanwhile() {
+    for world in each().await {
+        let hook = world.hook("alice", false).await;
+        world.deliver(hook.id, "j/complete", NOW).await.unwrap();
+        let mut turn = world.begin(false, 1, NOW).await.remove(0);
+        let mut connection = world.connection().await;
+        let (new, until) = (Secret::generate().unwrap(), later(NOW, DAY));
+        hooks::rotate(&mut connection, hook.id, &new, until, NOW).await.unwrap();
+        let elsewhere = Change { url: Some("https://example.org/".to_owned()), ..Change::default() };
+        hooks::change(&mut connection, hook.id, &elsewhere, NOW).await.unwrap();
+        assert!(turns::refresh(&mut connection, &mut turn).await.unwrap(), "{:?}", world.database.kind());
+        assert_eq!((turn.url.as_str(), turn.secrets(NOW)[0]), ("https://example.org/", &new));
+        hooks::disable(&mut connection, hook.id, "owner", NOW).await.unwrap();
+        assert!(!turns::refresh(&mut connection, &mut turn).await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn the_sweep_removes_what_is_old_or_deleted_and_nothing_that_waits() {
     for world in each().await {
         let (hook, gone) = (world.hook("alice", false).await, world.hook("alice", false).await);

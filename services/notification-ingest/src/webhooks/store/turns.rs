@@ -106,6 +106,22 @@ fn read(row: &AnyRow, lease: &str) -> Result<Turn, sqlx::Error> {
     })
 }
 
+/// Looks again at what the owner may have changed since the turn began: where to post, and what signs. False when the turn
+/// is over: the webhook was switched off, or somebody else has it.
+pub async fn refresh(connection: &mut AnyConnection, turn: &mut Turn) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT id, owner, url, secret, old_secret, old_secret_until FROM webhooks
+         WHERE id = $1 AND lease = $2 AND enabled = 1",
+    )
+    .bind(turn.id.to_string())
+    .bind(turn.lease.as_str())
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(false) };
+    *turn = read(&row, &turn.lease)?;
+    Ok(true)
+}
+
 /// Up to `most` of a webhook's deliveries that are due, those that wait longest first.
 pub async fn due(
     connection: &mut AnyConnection,
