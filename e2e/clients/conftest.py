@@ -21,7 +21,9 @@ class Segue:
     def __init__(self, data):
         self.data = data
         command = [SEGUE, "up", "--data-dir", data, "--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        # Webhooks may point to this machine, where the tests receive them.
+        environment = dict(os.environ, SEGUE_WEBHOOK_PRIVATE_HOSTS="127.0.0.1")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self.environment = {}
         for line in self.process.stdout:
             if line.startswith("product"):
