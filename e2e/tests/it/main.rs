@@ -7,3 +7,4 @@ mod crash;
 mod journey;
 mod large;
 mod up;
+mod webhooks;

@@ -74,9 +74,7 @@ async fn a_name_that_turns_to_this_machine_after_it_was_looked_at_reaches_nothin
     assert_eq!(attempt.error.as_deref(), Some("the host is not on the public internet"));
     assert_eq!(attempt.status, None);
     assert_eq!(connections.load(Ordering::SeqCst), 0);
-    // The counter does count: an allowed host gets there by the same name.
-    let allowed = poster("rebinding.test", &[]);
-    drop(allowed);
+    // The counter does count: an allowed host is reached.
     let direct = poster(&format!("127.0.0.1:{port}"), &[&[]]);
     let _ = post(&direct, &format!("https://127.0.0.1:{port}/")).await;
     assert!(connections.load(Ordering::SeqCst) > 0);
