@@ -7,9 +7,12 @@ use std::{
 };
 
 use reqwest::StatusCode;
+use time::OffsetDateTime;
 
 use crate::{
+    Settings,
     certificate::{Certificate, UnusableCertificate},
+    chain::{self, Chain, Judge},
     signing_cert_url::SigningCertUrl,
     verifier::Refused,
 };
@@ -20,6 +23,8 @@ const MAX_CERTIFICATES: usize = 32;
 const MAX_FAILURES: usize = 256;
 /// A certificate that could not be had is not asked for again before this has passed.
 const FAILURE_AGE: Duration = Duration::from_secs(10);
+/// The most certificates that are fetched to complete one chain.
+const MAX_ISSUERS: usize = 3;
 /// The most bytes of an answer; a certificate has about two thousand.
 const MAX_BYTES: usize = 64 * 1024;
 
@@ -35,6 +40,11 @@ pub struct Unavailable {
 pub(crate) struct Certificates {
     client: reqwest::Client,
     timeout: Duration,
+    /// For those of AWS.
+    judge: Option<Judge>,
+    /// For those of the local endpoint, which is this.
+    local_judge: Option<Judge>,
+    local: Option<String>,
     known: Mutex<Known>,
     turn: tokio::sync::Mutex<()>,
 }
@@ -53,16 +63,23 @@ enum Failure {
 }
 
 impl Certificates {
-    /// `direct` goes past the proxy that the environment may name.
-    pub(crate) fn new(timeout: Duration, direct: bool) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, reqwest::Error> {
+        let timeout = settings.fetch_timeout;
         // A redirect would let whoever answers choose where the certificate comes from.
         let client = reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none());
-        let client = if direct { client.no_proxy() } else { client };
-        let client = client.build()?;
-        Ok(Self { client, timeout, known: Mutex::default(), turn: tokio::sync::Mutex::default() })
+        let client = if settings.local_endpoint.is_some() { client.no_proxy() } else { client };
+        Ok(Self {
+            client: client.build()?,
+            timeout,
+            judge: Judge::new(&settings.roots, &settings.regions),
+            local_judge: Judge::new(&settings.local_roots, &settings.regions),
+            local: settings.local_endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned()),
+            known: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        })
     }
 
-    pub(crate) async fn get(&self, url: &SigningCertUrl) -> Result<Arc<Certificate>, Refused> {
+    pub(crate) async fn get(&self, url: &SigningCertUrl, now: OffsetDateTime) -> Result<Arc<Certificate>, Refused> {
         if let Some(found) = self.known().find(url, Instant::now()) {
             return found.map_err(|failure| failure.refuse(url));
         }
@@ -74,17 +91,35 @@ impl Certificates {
         if let Some(found) = self.known().find(url, Instant::now()) {
             return found.map_err(|failure| failure.refuse(url));
         }
-        let fetched = match self.fetch(url).await {
-            Ok(pem) => Certificate::parse(&pem).map(Arc::new).map_err(Failure::Unusable),
-            Err(failure) => Err(failure),
-        };
+        let late = || Failure::Unavailable("its issuers did not come in time".to_owned());
+        let fetched = tokio::time::timeout(self.timeout * 2, self.load(url, now)).await.unwrap_or_else(|_| Err(late()));
+        let fetched = fetched.map(Arc::new);
         self.known().keep(url, &fetched, Instant::now());
         fetched.map_err(|failure| failure.refuse(url))
     }
 
-    async fn fetch(&self, url: &SigningCertUrl) -> Result<Vec<u8>, Failure> {
+    /// A certificate that is good for its key, its name and its chain; its dates are looked at each time it is used.
+    async fn load(&self, url: &SigningCertUrl, now: OffsetDateTime) -> Result<Certificate, Failure> {
+        let mut chain = chain::read_pem(&self.fetch(url.as_str()).await?).map_err(Failure::Unusable)?;
+        let certificate = Certificate::parse(&chain[0]).map_err(Failure::Unusable)?;
+        certificate.check_dates(now).map_err(Failure::Unusable)?;
+        let (judge, authority) = match url.is_local() {
+            true => (&self.local_judge, self.local.as_deref()),
+            false => (&self.judge, None),
+        };
+        let Some(judge) = judge else { return Ok(certificate) };
+        for _ in 0..=MAX_ISSUERS {
+            match judge.check(&chain, now, authority).map_err(Failure::Unusable)? {
+                Chain::Complete(dates) => return Ok(certificate.within(&dates)),
+                Chain::Missing(issuer) => chain.push(self.fetch(&issuer).await?),
+            }
+        }
+        Err(Failure::Unusable(UnusableCertificate::Chain("it is too long".to_owned())))
+    }
+
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, Failure> {
         let cause = |error: reqwest::Error| Failure::Unavailable(chain(&error));
-        let mut response = self.client.get(url.as_str()).send().await.map_err(cause)?;
+        let mut response = self.client.get(url).send().await.map_err(cause)?;
         match response.status() {
             StatusCode::OK => {}
             // SNS itself says that it has no such certificate: it comes from nowhere, and will not later.

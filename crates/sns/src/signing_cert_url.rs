@@ -28,8 +28,11 @@ impl Region {
 
     /// The base of all URLs of SNS there; those in China have a domain of their own (AWS General Reference).
     fn base(&self) -> String {
-        let domain = if self.0.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://sns.{}.{domain}", self.0)
+        format!("https://sns.{}.{}", self.0, self.domain())
+    }
+
+    pub(crate) fn domain(&self) -> &'static str {
+        if self.0.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
     }
 }
 
@@ -75,6 +78,12 @@ impl FromStr for Endpoint {
     }
 }
 
+impl Endpoint {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -83,11 +92,19 @@ impl fmt::Display for Endpoint {
 
 /// The URL of a certificate that may be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct SigningCertUrl(String);
+pub(crate) struct SigningCertUrl {
+    text: String,
+    local: bool,
+}
 
 impl SigningCertUrl {
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it is one of the local endpoint.
+    pub(crate) const fn is_local(&self) -> bool {
+        self.local
     }
 }
 
@@ -95,20 +112,25 @@ impl SigningCertUrl {
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     bases: Vec<String>,
+    local: Option<String>,
 }
 
 impl Sources {
     pub(crate) fn new(regions: &[Region], local: Option<&Endpoint>) -> Self {
-        Self { bases: regions.iter().map(Region::base).chain(local.map(|endpoint| endpoint.0.clone())).collect() }
+        Self { bases: regions.iter().map(Region::base).collect(), local: local.map(|endpoint| endpoint.0.clone()) }
     }
 
     /// The URL, if it is one of an expected host and names a certificate.
     pub(crate) fn check(&self, url: &str) -> Option<SigningCertUrl> {
-        let path = self.bases.iter().find_map(|base| url.strip_prefix(base.as_str()))?;
-        let digits = path.strip_prefix("/SimpleNotificationService-")?.strip_suffix(".pem")?;
-        let named = (1..=MAX_DIGITS).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        named.then(|| SigningCertUrl(url.to_owned()))
+        let below = |base: &String| url.strip_prefix(base.as_str()).is_some_and(names_certificate);
+        let local = self.local.as_ref().is_some_and(below);
+        (local || self.bases.iter().any(below)).then(|| SigningCertUrl { text: url.to_owned(), local })
     }
+}
+
+fn names_certificate(path: &str) -> bool {
+    let name = path.strip_prefix("/SimpleNotificationService-").and_then(|name| name.strip_suffix(".pem"));
+    name.is_some_and(|digits| (1..=MAX_DIGITS).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use time::OffsetDateTime;
 
 use crate::{
-    Endpoint, Envelope, Region, TopicArn, Unavailable, UnusableCertificate, certificate::SignatureVersion,
+    Endpoint, Envelope, Region, Roots, TopicArn, Unavailable, UnusableCertificate, certificate::SignatureVersion,
     fetch::Certificates, signing_cert_url::Sources,
 };
 
@@ -23,6 +23,10 @@ pub struct Settings {
     /// Something else that may sign and serves its certificate itself, for local work. With it, no proxy
     /// that the environment names is asked for certificates.
     pub local_endpoint: Option<Endpoint>,
+    /// Where the chain of a certificate of AWS must end.
+    pub roots: Roots,
+    /// The same for one of the local endpoint.
+    pub local_roots: Roots,
     /// How old a message may be. SNS tries an HTTP endpoint for less than an hour unless told otherwise.
     pub max_age: Duration,
     /// How long fetching a certificate may take.
@@ -37,6 +41,8 @@ impl Settings {
             regions: topics.iter().map(|topic| topic.region().clone()).collect(),
             topics,
             local_endpoint: None,
+            roots: Roots::Public,
+            local_roots: Roots::Any,
             max_age: Duration::from_secs(3600),
             fetch_timeout: Duration::from_secs(5),
         }
@@ -95,9 +101,9 @@ impl Verifier {
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         let inner = Inner {
             sources: Sources::new(&settings.regions, settings.local_endpoint.as_ref()),
+            certificates: Certificates::new(&settings)?,
             topics: settings.topics,
             max_age: settings.max_age,
-            certificates: Certificates::new(settings.fetch_timeout, settings.local_endpoint.is_some())?,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -132,7 +138,7 @@ impl Verifier {
         let version = SignatureVersion::parse(&signature.version).ok_or(Refused::SignatureVersion)?;
         let bytes = BASE64_STANDARD.decode(&signature.value).map_err(|_| Refused::Signature)?;
         let url = self.inner.sources.check(&signature.cert_url).ok_or(Refused::SigningCertUrl)?;
-        let certificate = self.inner.certificates.get(&url).await?;
+        let certificate = self.inner.certificates.get(&url, now).await?;
         certificate.check_dates(now).map_err(Refused::Certificate)?;
         if certificate.signed(version, &envelope.string_to_sign(), &bytes) { Ok(()) } else { Err(Refused::Signature) }
     }

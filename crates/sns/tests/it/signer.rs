@@ -54,6 +54,11 @@ impl Signer {
         &self.endpoint
     }
 
+    /// The key, for whoever issues certificates.
+    pub fn key(&self) -> &KeyPair {
+        &self.key
+    }
+
     /// The key's certificate, with other dates.
     pub fn certificate(&self, not_before: OffsetDateTime, not_after: OffsetDateTime) -> String {
         certificate(&self.key, not_before, not_after)
