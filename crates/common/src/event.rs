@@ -117,6 +117,12 @@ pub struct TranscodeResult {
     pub filename: Filename,
     /// What became of it: `transcoding`, `complete`, `error` or `canceled`.
     pub state: FileState,
+    /// How far the job is, 0 to 100, when the transcoder says so. Of two results of a job, the larger one is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u8>,
+    /// What was not as asked for, in a sentence, when the transcoder warned. The job goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// Each output so far.
     pub outputs: Vec<OutputResult>,
     /// Why the job failed, when it did.

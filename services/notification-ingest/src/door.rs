@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 
 use crate::{
     body,
-    intake::{Intake, IntakeError, Source},
+    intake::{Arrival, Intake, IntakeError, Source},
 };
 
 /// The topic, so that it can be judged before the body is read (SNS Developer Guide, "HTTP/HTTPS headers").
@@ -31,12 +31,18 @@ pub struct Door {
     verifier: Verifier,
     sns: aws_sdk_sns::Client,
     body_timeout: Duration,
+    resubscribe: bool,
 }
 
 impl Door {
-    /// A door in front of `intake`.
+    /// A door in front of `intake`. It does not subscribe again when it is unsubscribed.
     pub const fn new(intake: Intake, verifier: Verifier, sns: aws_sdk_sns::Client, body_timeout: Duration) -> Self {
-        Self { intake, verifier, sns, body_timeout }
+        Self { intake, verifier, sns, body_timeout, resubscribe: false }
+    }
+
+    /// The same door, which by this setting subscribes again.
+    pub fn resubscribing(self, resubscribe: bool) -> Self {
+        Self { resubscribe, ..self }
     }
 }
 
@@ -46,6 +52,14 @@ pub fn router(door: Door) -> Router {
 }
 
 async fn receive(State(door): State<Door>, request: Request) -> Result<StatusCode, Problem> {
+    let answer = take(&door, request).await;
+    if let Err(problem) = &answer {
+        door.intake.rejects().refused(problem.status());
+    }
+    answer
+}
+
+async fn take(door: &Door, request: Request) -> Result<StatusCode, Problem> {
     let topic = topic(request.headers()).filter(|topic| door.verifier.expects(topic)).ok_or_else(wrong_topic)?;
     if !is_text(request.headers()) {
         let detail = "SNS sends text/plain; application/json is taken too.";
@@ -60,19 +74,15 @@ async fn receive(State(door): State<Door>, request: Request) -> Result<StatusCod
     match envelope.kind() {
         Kind::Notification { .. } => door.accept(&envelope).await?,
         Kind::SubscriptionConfirmation(confirmation) => door.confirm(&topic, confirmation).await?,
-        Kind::UnsubscribeConfirmation(_) => {
-            tracing::warn!(
-                topic,
-                "this endpoint was unsubscribed; events come by the queue alone, if it is subscribed"
-            );
-        }
+        Kind::UnsubscribeConfirmation(confirmation) => door.unsubscribed(&topic, confirmation).await?,
     }
     Ok(StatusCode::OK)
 }
 
 impl Door {
     async fn accept(&self, envelope: &Envelope) -> Result<(), Problem> {
-        match self.intake.accept(envelope, Source::Http).await {
+        let (message_id, message) = (envelope.message_id(), envelope.message());
+        match self.intake.accept(Arrival { message_id, message, source: Source::Http }).await {
             Ok(_) => Ok(()),
             Err(IntakeError::Unreadable(error)) => {
                 // It is genuine, so somebody with the right to publish has to be told.
@@ -81,6 +91,13 @@ impl Door {
             }
             Err(error @ IntakeError::Database(_)) => Err(Problem::unavailable(error)),
         }
+    }
+
+    /// The token of such a message takes it back (SNS Developer Guide, "Parsing message formats").
+    async fn unsubscribed(&self, topic: &str, confirmation: &Confirmation) -> Result<(), Problem> {
+        let again = self.resubscribe;
+        tracing::warn!(topic, again, "this endpoint was unsubscribed; without it events come by the queue alone");
+        if again { self.confirm(topic, confirmation).await } else { Ok(()) }
     }
 
     /// By the API and never by the URL in the message: only the API is sure to be that of SNS.

@@ -46,6 +46,17 @@ pub enum Stage {
     Ended = 2,
 }
 
+/// How far an event takes its job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Comes first.
+    pub stage: Stage,
+    /// How much of it is done, 0 to 100, when the event says so.
+    pub progress: Option<u8>,
+    /// Whether it is a warning.
+    pub warned: bool,
+}
+
 /// One event in the life of a job.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -78,11 +89,20 @@ impl Event {
         self.notification.state
     }
 
-    /// How far that takes the job. A warning says no more than that it runs.
-    pub fn stage(&self) -> Stage {
-        match self.notification.state {
+    /// How far that takes the job.
+    pub fn step(&self) -> Step {
+        let stage = match self.notification.state {
             State::Progressing | State::Warning => Stage::Running,
             State::Completed | State::Error => Stage::Ended,
+        };
+        Step { stage, progress: self.progress(), warned: self.notification.state == State::Warning }
+    }
+
+    fn progress(&self) -> Option<u8> {
+        match self.notification.state {
+            State::Completed => Some(100),
+            State::Progressing | State::Warning => self.notification.progress.map(|it| it.percent.min(100)),
+            State::Error => None,
         }
     }
 
@@ -112,6 +132,8 @@ impl Event {
                 State::Completed => FileState::Complete,
                 State::Error => FileState::Error,
             },
+            progress: self.progress(),
+            warning: (self.notification.state == State::Warning).then(|| reason::WARNING.to_owned()),
             outputs: self.notification.outputs.iter().map(|made| output(prefix, made, error.as_ref())).collect(),
             error,
             at,

@@ -4,11 +4,14 @@ use common::Timestamp;
 use database::Database;
 use elastic_transcoder::notification::State;
 use queue::Outbox;
-use sns::Envelope;
 
 use crate::{
     event::{Event, Unreadable, outgoing},
-    store::{self, Row},
+    rejected::Rejects,
+    store::{
+        self, Row,
+        rejected::{NewRejected, Reason},
+    },
 };
 
 /// How a message came.
@@ -18,6 +21,19 @@ pub enum Source {
     Http,
     /// From the queue.
     Sqs,
+    /// From the queue, by a subscription with raw delivery: without SNS's envelope.
+    SqsRaw,
+}
+
+/// A message whose origin was checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The sender's id; the same at each delivery. That of SQS when there is no envelope.
+    pub message_id: &'a str,
+    /// What was published.
+    pub message: &'a str,
+    /// How it came.
+    pub source: Source,
 }
 
 /// What became of an event.
@@ -50,12 +66,18 @@ pub struct Intake {
     database: Database,
     outbox: Outbox,
     results_arn: String,
+    rejects: Rejects,
 }
 
 impl Intake {
     /// An intake whose results go to the topic `results_arn`.
-    pub const fn new(database: Database, outbox: Outbox, results_arn: String) -> Self {
-        Self { database, outbox, results_arn }
+    pub const fn new(database: Database, outbox: Outbox, results_arn: String, rejects: Rejects) -> Self {
+        Self { database, outbox, results_arn, rejects }
+    }
+
+    /// What was rejected.
+    pub const fn rejects(&self) -> &Rejects {
+        &self.rejects
     }
 
     /// Fails unless the database answers.
@@ -63,21 +85,32 @@ impl Intake {
         self.database.ping().await
     }
 
-    /// Stores the event in `envelope`, whose origin the caller has checked. When this returns, it is durable.
-    pub async fn accept(&self, envelope: &Envelope, source: Source) -> Result<Outcome, IntakeError> {
-        let event = Event::parse(envelope.message())?;
-        let outcome = self.store(&event, envelope, source).await?;
-        log(&event, envelope.message_id(), outcome);
+    /// Stores the event, whose origin the caller has checked, or that it is none. When this returns, it is durable.
+    pub async fn accept(&self, arrival: Arrival<'_>) -> Result<Outcome, IntakeError> {
+        let event = match Event::parse(arrival.message) {
+            Ok(event) => event,
+            Err(error) => {
+                self.rejects.put(arrival.rejected(Reason::Unreadable, &error.to_string())).await?;
+                return Err(error.into());
+            }
+        };
+        let outcome = self.store(&event, arrival).await?;
+        log(&event, arrival.message_id, outcome);
         Ok(outcome)
     }
 
     /// Everything in one transaction: a crash leaves all of it or nothing, and then SNS or SQS delivers again.
-    async fn store(&self, event: &Event, envelope: &Envelope, source: Source) -> Result<Outcome, sqlx::Error> {
+    async fn store(&self, event: &Event, arrival: Arrival<'_>) -> Result<Outcome, sqlx::Error> {
         let now = Timestamp::now();
         let mut transaction = self.database.begin().await?;
         let outcome = match event.job() {
-            Err(_) => Outcome::Foreign,
-            Ok(job) => match store::advance(&mut transaction, event.job_id(), event.stage(), now).await? {
+            Err(why) => {
+                let detail = why.to_string();
+                let rejected = arrival.rejected(Reason::ForeignJob, &detail);
+                self.rejects.put_in(&mut transaction, rejected).await?;
+                Outcome::Foreign
+            }
+            Ok(job) => match store::advance(&mut transaction, event.job_id(), event.step(), now).await? {
                 false => Outcome::Late,
                 true => {
                     let message = outgoing(&event.result(job, now), &self.results_arn);
@@ -87,12 +120,12 @@ impl Intake {
             },
         };
         let row = Row {
-            message_id: envelope.message_id(),
+            message_id: arrival.message_id,
             job_id: event.job_id(),
             state: &event.state().to_string(),
             outcome: outcome.as_str(),
-            source: source.as_str(),
-            body: envelope.message(),
+            source: arrival.source.as_str(),
+            body: arrival.message,
         };
         if !store::keep(&mut transaction, row, now).await? {
             transaction.rollback().await?;
@@ -127,7 +160,14 @@ impl Source {
         match self {
             Self::Http => "http",
             Self::Sqs => "sqs",
+            Self::SqsRaw => "sqs_raw",
         }
+    }
+}
+
+impl<'a> Arrival<'a> {
+    fn rejected(&self, reason: Reason, detail: &'a str) -> NewRejected<'a> {
+        NewRejected { message_id: self.message_id, source: self.source.as_str(), reason, detail, body: self.message }
     }
 }
 

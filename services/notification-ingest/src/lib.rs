@@ -10,6 +10,7 @@ mod door;
 mod event;
 mod intake;
 mod reason;
+mod rejected;
 mod store;
 mod sweep;
 mod webhooks;
@@ -19,14 +20,14 @@ use axum::Router;
 use common::names::{RESULTS, TRANSCODER_EVENTS};
 use database::Database;
 use queue::{Consumer, Outbox, Relay, Settings, Stop, find};
-use runtime::Platform;
+use runtime::{Platform, auth};
 use sns::{TopicArn, Verifier};
 use sqlx::migrate::Migrator;
 
 pub use config::Config;
 pub use webhooks::{PrivateHost, WebhookArgs};
 
-use crate::{consumer::Events, door::Door, intake::Intake};
+use crate::{consumer::Events, door::Door, intake::Intake, rejected::Rejects};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
@@ -36,7 +37,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     let queue = find::queue(&aws.sqs, names, TRANSCODER_EVENTS).await?;
     let own_topic: TopicArn = find::topic_arn(&aws.sqs, names, TRANSCODER_EVENTS, &queue).await?.parse()?;
     let results_arn = find::topic_arn(&aws.sqs, names, RESULTS, &queue).await?;
-    let verifier = Verifier::new(config.verification(own_topic)).context("certificates could not be fetched")?;
+    let verifier = Verifier::new(config.verification(own_topic)?).context("certificates could not be fetched")?;
 
     let database = Database::connect(&config.database, "notification_ingest", &MIGRATOR).await?;
     let pinged = database.clone();
@@ -47,7 +48,8 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
 
     let outbox = Outbox::new(database.pool().clone());
     let webhooks = webhooks::start(&config, platform, database.clone(), outbox.clone(), results_arn.clone()).await?;
-    let intake = Intake::new(database.clone(), outbox.clone(), results_arn);
+    let rejects = Rejects::new(database.clone(), config.rejected_keep);
+    let intake = Intake::new(database.clone(), outbox.clone(), results_arn, rejects.clone());
     let events = Events::new(intake.clone(), verifier.clone(), config.sns_verify_queued);
     let settings = Settings { concurrency: usize::from(config.consumer_concurrency), ..Settings::default() };
     let consumer = Consumer::new(aws.sqs.clone(), queue, settings, events);
@@ -58,6 +60,8 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     platform.shutdown.spawn("notification-ingest relay", relay.run(stopping.clone()));
     platform.shutdown.spawn("notification-ingest sweep", sweep::run(database, config.retention(), stopping));
 
-    let door = door::router(Door::new(intake, verifier, aws.sns.clone(), config.body_timeout()));
-    Ok(door.merge(webhooks))
+    let door = Door::new(intake, verifier, aws.sns.clone(), config.body_timeout());
+    let tokens = auth::Verifier::new(&config.auth)?.with_operators(&config.operators);
+    let rejected = auth::require(rejected::router(rejects), &tokens);
+    Ok(door::router(door.resubscribing(config.sns_resubscribe)).merge(rejected).merge(webhooks))
 }

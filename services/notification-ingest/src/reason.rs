@@ -4,6 +4,9 @@
 /// The number of a failure that nothing is known of: a fault of the transcoder (Developer Guide, error 9999).
 pub const UNKNOWN: u64 = 9999;
 
+/// What a warning says. The service's own warnings have no numbers, and their words name keys.
+pub const WARNING: &str = "Something could not be made exactly as it was asked for; the transcoder goes on.";
+
 /// A sentence for an error code of Elastic Transcoder (Developer Guide, "Error codes that are returned by Elastic
 /// Transcoder during processing").
 pub const fn sentence(code: u64) -> &'static str {

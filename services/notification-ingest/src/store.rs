@@ -3,7 +3,9 @@
 use common::Timestamp;
 use sqlx::AnyConnection;
 
-use crate::event::Stage;
+use crate::event::{Stage, Step};
+
+pub mod rejected;
 
 /// An event as it is kept.
 #[derive(Debug, Clone, Copy)]
@@ -22,23 +24,31 @@ pub struct Row<'a> {
     pub body: &'a str,
 }
 
-/// Takes a job to a stage. False if it was there already, or further.
+/// Takes a job a step on. False if it was there already, or further: within a stage, progress grows and a warning is
+/// told once.
 ///
 /// One statement, so that of two that come at the same time one waits for the other and then sees what it did.
 pub async fn advance(
     connection: &mut AnyConnection,
     job_id: &str,
-    stage: Stage,
+    step: Step,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     sqlx::query(
-        "INSERT INTO jobs (job_id, stage, changed_at) VALUES ($1, $2, $3)
-         ON CONFLICT (job_id) DO UPDATE SET stage = excluded.stage, changed_at = excluded.changed_at
-         WHERE jobs.stage < excluded.stage",
+        "INSERT INTO jobs (job_id, stage, progress, warned, changed_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (job_id) DO UPDATE SET stage = excluded.stage, changed_at = excluded.changed_at,
+             progress = CASE WHEN jobs.progress < excluded.progress THEN excluded.progress ELSE jobs.progress END,
+             warned = CASE WHEN jobs.warned < excluded.warned THEN excluded.warned ELSE jobs.warned END
+         WHERE jobs.stage < excluded.stage
+            OR (jobs.stage = $6 AND excluded.stage = $6
+                AND (jobs.progress < excluded.progress OR jobs.warned < excluded.warned))",
     )
     .bind(job_id)
-    .bind(stage as i64)
+    .bind(step.stage as i64)
+    .bind(step.progress.map_or(-1, i64::from))
+    .bind(i64::from(step.warned))
     .bind(now.as_millis())
+    .bind(Stage::Running as i64)
     .execute(connection)
     .await
     .map(|done| done.rows_affected() == 1)
@@ -62,11 +72,12 @@ pub async fn keep(connection: &mut AnyConnection, row: Row<'_>, now: Timestamp) 
     .map(|done| done.rows_affected() == 1)
 }
 
-/// Forgets up to `most` events, and as many jobs, that are older than `before`. Gives back how many rows went.
+/// Forgets up to `most` events, and as many jobs and rejected messages, that are older than `before`. Gives back how many rows went.
 pub async fn forget(connection: &mut AnyConnection, before: Timestamp, most: i64) -> Result<u64, sqlx::Error> {
     let mut gone = 0;
     for statement in [
         "DELETE FROM events WHERE message_id IN (SELECT message_id FROM events WHERE received_at < $1 LIMIT $2)",
+        "DELETE FROM rejected WHERE id IN (SELECT id FROM rejected WHERE received_at < $1 LIMIT $2)",
         "DELETE FROM jobs WHERE job_id IN (SELECT job_id FROM jobs WHERE changed_at < $1 LIMIT $2)",
     ] {
         let done = sqlx::query(statement).bind(before.as_millis()).bind(most).execute(&mut *connection).await?;

@@ -146,6 +146,8 @@ fn result(request: &TranscodeRequest, job_id: String, state: FileState, error: O
         owner: request.owner.clone(),
         filename: request.filename.clone(),
         state,
+        progress: None,
+        warning: None,
         outputs: Vec::new(),
         error,
         at: Timestamp::now(),

@@ -114,6 +114,8 @@ pub fn result(owner: &str, filename: &str, state: FileState) -> TranscodeResult 
         owner: owner.parse().unwrap(),
         filename: filename.parse().unwrap(),
         state,
+        progress: None,
+        warning: None,
         outputs: Vec::new(),
         error,
         at: Timestamp::now(),

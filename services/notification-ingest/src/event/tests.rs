@@ -72,14 +72,25 @@ fn a_failed_job_tells_its_outputs_why() {
 }
 
 #[test]
-fn a_warning_says_no_more_than_that_the_job_runs() {
-    for state in ["PROGRESSING", "WARNING"] {
-        let event = parse(&format!(r#""state":"{state}","outputs":[{{"id":"1","key":"a","status":"Progressing"}}]"#));
-        assert_eq!(event.stage(), Stage::Running);
+fn a_running_job_tells_how_far_it_is_and_what_it_warned_of() {
+    let step = |progress, warned| Step { stage: Stage::Running, progress, warned };
+    for (members, expected) in [
+        (r#""state":"PROGRESSING""#, step(None, false)),
+        (r#""state":"PROGRESSING","progress":{"percent":42,"speed":3.5}"#, step(Some(42), false)),
+        (r#""state":"PROGRESSING","progress":{"percent":255,"speed":3.5}"#, step(Some(100), false)),
+        (r#""state":"WARNING""#, step(None, true)),
+    ] {
+        let event = parse(&format!(r#"{members},"outputs":[{{"id":"1","key":"a","status":"Progressing"}}]"#));
+        assert_eq!(event.step(), expected, "{members}");
         let result = event.result(event.job().unwrap(), Timestamp::from_millis(1));
         assert_eq!((result.state, result.outputs[0].state), (FileState::Transcoding, OutputState::Pending));
+        assert_eq!((result.progress, result.warning.is_some()), (expected.progress, expected.warned));
     }
-    assert!(parse(r#""state":"ERROR""#).stage() > Stage::Running);
+    assert_eq!(
+        parse(r#""state":"COMPLETED""#).step(),
+        Step { stage: Stage::Ended, progress: Some(100), warned: false }
+    );
+    assert_eq!(parse(r#""state":"ERROR""#).step(), Step { stage: Stage::Ended, progress: None, warned: false });
 }
 
 #[test]

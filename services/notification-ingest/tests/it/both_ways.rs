@@ -41,15 +41,41 @@ async fn duplicates_and_late_events_change_nothing() {
 
         let mut outcomes = rig.outcomes(&job).await;
         outcomes.sort();
-        assert_eq!(outcomes, ["late", "late", "late", "late", "late", "published", "published"]);
+        assert_eq!(outcomes, ["late", "late", "late", "late", "published", "published", "published"]);
         assert_eq!(rig.count("events").await, 8, "the foreign one is kept too");
         let results = rig.results().await;
         let states: Vec<_> = results.iter().map(|result| result.state).collect();
-        assert_eq!(states, [FileState::Complete, FileState::Transcoding]);
+        assert_eq!(states, [FileState::Complete, FileState::Transcoding, FileState::Transcoding]);
         let complete = &results[0];
         assert_eq!((complete.file_id, complete.owner.as_str()), (job.file_id, "alice"));
         assert_eq!(complete.outputs[0].key, "transcoded/f/audio.flac");
         assert_eq!(complete.outputs[0].state, OutputState::Complete);
+    }
+}
+
+/// A subscription with raw delivery leaves the envelope off.
+#[tokio::test]
+async fn bare_events_from_the_queue_are_taken_and_progress_is_told_as_it_grows() {
+    for database in databases().await {
+        let rig = Rig::start(database).await;
+        let job = Job::new();
+        let send = async |text: &str| {
+            let before = rig.count("events").await;
+            rig.enqueue(text).await;
+            eventually(PATIENCE, || async { (rig.count("events").await > before).then_some(()) }).await;
+        };
+        for percent in [10, 60, 35, 60] {
+            let mut event: Value = serde_json::from_str(&job.event("PROGRESSING")).unwrap();
+            event["progress"] = json!({ "percent": percent, "speed": 2.5 });
+            send(&event.to_string()).await;
+        }
+        send(&job.event("WARNING")).await;
+        send(&job.event("COMPLETED")).await;
+        send(&job.event("WARNING")).await;
+        let results = rig.results().await;
+        let mut told: Vec<_> = results.iter().map(|it| (it.progress, it.warning.is_some())).collect();
+        told.sort();
+        assert_eq!(told, [(None, true), (Some(10), false), (Some(60), false), (Some(100), false)]);
     }
 }
 

@@ -15,6 +15,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// What the topic's ARN in a world is.
 pub const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:segue-transcoder-events";
 
+/// Who runs the deployment.
+pub const OPERATOR: &str = "root";
+
 pub struct Rig {
     pub world: World,
     pub signer: Signer,
@@ -82,6 +85,7 @@ impl Rig {
         let (world, signer, issuer) = (World::start().await, Signer::start().await, Issuer::new());
         let mut config = Config::new(database.args(), issuer.auth_args());
         config.sns_local_endpoint = Some(signer.endpoint().parse().unwrap());
+        config.operators.operators = vec![OPERATOR.parse().unwrap()];
         change(&mut config, &world);
         let routes = notification_ingest::start(config, world.platform()).await.unwrap();
         let base = world.serve(routes).await;
@@ -111,6 +115,21 @@ impl Rig {
     /// Runs a statement on the service's tables.
     pub async fn execute(&self, statement: &'static str) {
         sqlx::query(statement).execute(self.rows.pool()).await.unwrap();
+    }
+
+    /// What the operator sees of what was rejected; `query` begins with `?` or is empty.
+    pub async fn rejected(&self, query: &str) -> Value {
+        let url = self.url.replace("/sns", "/rejected") + query;
+        let response = self.client.get(url).bearer_auth(self.issuer.token(OPERATOR)).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.json().await.unwrap()
+    }
+
+    /// The route of what was rejected, as anybody asks it.
+    pub async fn rejected_as(&self, token: Option<String>) -> StatusCode {
+        let request = self.client.get(self.url.replace("/sns", "/rejected"));
+        let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
+        request.send().await.unwrap().status()
     }
 
     /// Posts a message under the topic that it names.

@@ -10,8 +10,10 @@ pub async fn apply(
     result: &TranscodeResult,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
-    if !advance(connection, result, now).await? {
-        return Ok(false);
+    let moved = advance(connection, result, now).await?;
+    let raised = raise(connection, result, now).await?;
+    if !moved {
+        return Ok(raised);
     }
     for output in &result.outputs {
         set_output(connection, result.file_id, output).await?;
@@ -46,6 +48,22 @@ async fn advance(
     .bind(next())
     .bind(next())
     .bind(next())
+    .execute(connection)
+    .await
+    .map(|done| done.rows_affected() == 1)
+}
+
+/// How far the job of a file is only grows; 100 is for files that are complete.
+async fn raise(connection: &mut AnyConnection, result: &TranscodeResult, now: Timestamp) -> Result<bool, sqlx::Error> {
+    let Some(progress) = result.progress.filter(|_| result.state == FileState::Transcoding) else { return Ok(false) };
+    sqlx::query(
+        "UPDATE files SET progress = $1, updated_at = $2
+         WHERE id = $3 AND deleted_at IS NULL AND state = $4 AND progress < $1",
+    )
+    .bind(i64::from(progress.min(99)))
+    .bind(now.as_millis())
+    .bind(result.file_id.to_string())
+    .bind(FileState::Transcoding.as_str())
     .execute(connection)
     .await
     .map(|done| done.rows_affected() == 1)

@@ -1,6 +1,6 @@
 //! Results that move files on.
 
-use common::{FileId, FileState, OutputState, ResultError};
+use common::{FileId, FileState, OutputState, ResultError, TranscodeResult};
 use serde_json::{Value, json};
 use testing::eventually;
 
@@ -23,6 +23,28 @@ async fn drained(app: &App) {
         (zero(Visible) && zero(Hidden)).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn progress_only_grows_and_is_whole_at_the_end_alone() {
+    for app in apps().await {
+        let id = app.upload("alice", "song.mp3").await;
+        let told = async |progress: Option<u8>| {
+            let told = TranscodeResult { progress, ..result(id, FileState::Transcoding, OutputState::Pending) };
+            app.send_result(&told.encode()).await;
+            drained(&app).await;
+            app.file("alice", id).await["progress"].clone()
+        };
+        assert_eq!(told(Some(40)).await, 40, "the first that is heard of it");
+        for (progress, expected) in [(Some(10), 40), (None, 40), (Some(55), 55), (Some(55), 55), (Some(255), 99)] {
+            assert_eq!(told(progress).await, expected, "{progress:?}");
+        }
+        send(&app, id, FileState::Complete, OutputState::Complete).await;
+        let complete = app.file_when(id, |file| file["state"] == "complete").await;
+        assert_eq!(complete["progress"], 100);
+        assert_eq!(told(Some(70)).await, 100);
+        assert_eq!(app.file("alice", id).await, complete, "a late one changes nothing, not even the time");
+    }
 }
 
 #[tokio::test]

@@ -222,6 +222,8 @@ pub fn result(id: FileId, state: FileState, output: OutputState) -> TranscodeRes
         owner: "alice".parse().unwrap(),
         filename: "song.mp3".parse().unwrap(),
         state,
+        progress: None,
+        warning: None,
         outputs: outputs.collect(),
         error: None,
         at: Timestamp::now(),
