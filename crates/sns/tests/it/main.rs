@@ -3,5 +3,6 @@
 mod authority;
 mod certificates;
 mod chains;
+mod second_opinion;
 mod signatures;
 mod signer;

@@ -138,8 +138,8 @@ async fn serve(State(files): State<Arc<Mutex<Files>>>, uri: Uri) -> Response {
     answer.map_or_else(|| Response::builder().status(404).body(Body::empty()).unwrap(), |answer| answer())
 }
 
-/// The signed members, in the order of the alphabet, as far as the message has them.
-fn text_to_sign(message: &Value) -> String {
+/// The text that is signed: the members that count, in the order of the alphabet, as far as the message has them.
+pub fn text_to_sign(message: &Value) -> String {
     ["Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
         .into_iter()
         .filter_map(|name| Some(format!("{name}\n{}\n", message[name].as_str()?)))

@@ -39,9 +39,16 @@ impl Attacks<'_> {
 
     /// A well-signed message whose members are then changed.
     fn altered(&mut self, name: &str, member: &str, value: Value, detail: &'static str) {
-        let mut message = self.rig.signer.sign(Job::new().message("COMPLETED"), 2);
+        self.altered_under(2, name, member, value, detail);
+    }
+
+    fn altered_under(&mut self, version: u8, name: &str, member: &str, value: Value, detail: &'static str) {
+        let mut message = Job::new().message("COMPLETED");
+        message["Subject"] = json!("a subject");
+        let mut message = self.rig.signer.sign(message, version);
         message[member] = value;
-        self.message(format!("{name} {}", message[member]), &message, StatusCode::FORBIDDEN, detail);
+        let name = format!("{name} {} of version {version}", message[member]);
+        self.message(name, &message, StatusCode::FORBIDDEN, detail);
     }
 
     fn topics(&mut self) {
@@ -69,11 +76,33 @@ impl Attacks<'_> {
 
     fn altered_members(&mut self) {
         let unfit = "The signature does not fit the message.";
-        self.altered("altered message", "Message", json!(Job::new().event("COMPLETED")), unfit);
-        self.altered("altered id", "MessageId", json!("22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324"), unfit);
-        self.altered("added subject", "Subject", json!("s"), unfit);
-        let later = OffsetDateTime::now_utc() + Duration::seconds(2);
-        self.altered("altered time", "Timestamp", json!(later.format(&Rfc3339).unwrap()), unfit);
+        let later = (OffsetDateTime::now_utc() + Duration::seconds(2)).format(&Rfc3339).unwrap();
+        for version in [1, 2] {
+            for (member, value) in [
+                ("Message", json!(Job::new().event("COMPLETED"))),
+                ("Message", json!("")),
+                ("MessageId", json!("22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324")),
+                ("Subject", json!("s")),
+                ("Subject", json!("")),
+                ("Subject", Value::Null),
+                ("Timestamp", json!(later)),
+                ("TopicArn", json!(TOPIC.replace("segue", "Segue"))),
+            ] {
+                let detail = if member == "TopicArn" { "not a valid SNS topic ARN" } else { unfit };
+                self.altered_under(version, "altered", member, value, detail);
+            }
+            let other_topic =
+                self.rig.signer.sign(Signer::notification(SECOND, &Job::new().event("COMPLETED")), version);
+            let mut replayed = other_topic.clone();
+            replayed["TopicArn"] = json!(TOPIC);
+            self.message("the signature of another topic", &replayed, StatusCode::FORBIDDEN, unfit);
+            let mut moved = self.rig.signer.sign(Job::new().message("COMPLETED"), version);
+            moved["Signature"] = other_topic["Signature"].clone();
+            self.message("the signature of another message", &moved, StatusCode::FORBIDDEN, unfit);
+        }
+        let mut added = self.rig.signer.sign(Job::new().message("COMPLETED"), 2);
+        added["Subject"] = json!("s");
+        self.message("added subject", &added, StatusCode::FORBIDDEN, unfit);
         self.altered("version 2 as 1", "SignatureVersion", json!("1"), unfit);
         self.altered("version 3", "SignatureVersion", json!("3"), "The SignatureVersion is not known.");
         self.altered("no signature", "Signature", json!("AAAA"), unfit);
@@ -82,11 +111,42 @@ impl Attacks<'_> {
         self.message("version 1 as 2", &v1, StatusCode::FORBIDDEN, unfit);
         let unsigned = Job::new().message("COMPLETED");
         self.message("unsigned", &unsigned, StatusCode::FORBIDDEN, "The message is not signed.");
-        for (name, shift) in [("old", Duration::minutes(-61)), ("from the future", Duration::minutes(10))] {
+        for (name, shift) in [
+            ("old", Duration::minutes(-61)),
+            ("very old", Duration::days(-3650)),
+            ("from the future", Duration::minutes(10)),
+            ("from the far future", Duration::days(36_500)),
+        ] {
             let mut message = Job::new().message("COMPLETED");
             message["Timestamp"] = json!((OffsetDateTime::now_utc() + shift).format(&Rfc3339).unwrap());
             let signed = self.rig.signer.sign(message, 2);
             self.message(name, &signed, StatusCode::FORBIDDEN, "The Timestamp is too far from the present.");
+        }
+    }
+
+    fn confirmations(&mut self) {
+        let wrong = "not a valid SNS topic ARN";
+        let unfit = "The signature does not fit the message.";
+        let url = "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription";
+        for kind in ["SubscriptionConfirmation", "UnsubscribeConfirmation"] {
+            let foreign = self.rig.signer.sign(Signer::confirmation(kind, FOREIGN, "t", url), 2);
+            let request = self.rig.post(FOREIGN, foreign.to_string());
+            self.add(format!("{kind} of a foreign topic"), request, StatusCode::FORBIDDEN, wrong);
+            self.message(format!("{kind} of a foreign topic under ours"), &foreign, StatusCode::FORBIDDEN, wrong);
+            let unsigned = Signer::confirmation(kind, TOPIC, "t", url);
+            self.message(format!("{kind}, unsigned"), &unsigned, StatusCode::FORBIDDEN, "The message is not signed.");
+            let good = self.rig.signer.sign(unsigned, 1);
+            for (member, value) in [("Token", "x"), ("SubscribeURL", "https://evil.example/"), ("Message", "x")] {
+                let mut altered = good.clone();
+                altered[member] = json!(value);
+                self.message(format!("{kind}, {member} altered"), &altered, StatusCode::FORBIDDEN, unfit);
+            }
+            let mut without = good.clone();
+            without["Token"] = Value::Null;
+            self.message(format!("{kind} without a token"), &without, StatusCode::BAD_REQUEST, "");
+            let mut notification = good;
+            notification["Type"] = json!("Notification");
+            self.message(format!("{kind} as a notification"), &notification, StatusCode::FORBIDDEN, unfit);
         }
     }
 
@@ -142,8 +202,16 @@ impl Attacks<'_> {
         }
         let request = self.rig.post(TOPIC, vec![0xff_u8; 10]);
         self.add("no UTF-8", request, StatusCode::BAD_REQUEST, "");
-        let unreadable = self.rig.signer.sign(Signer::notification(TOPIC, "hello"), 2);
-        self.message("signed, but no event", &unreadable, StatusCode::BAD_REQUEST, "");
+        for member in ["Type", "MessageId", "Message", "Timestamp", "Signature", "SigningCertURL"] {
+            let doubled = good.replacen('{', &format!(r#"{{"{member}":"x","#), 1);
+            let request = self.rig.post(TOPIC, doubled);
+            self.add(format!("a double {member}"), request, StatusCode::BAD_REQUEST, "");
+        }
+        for (member, value) in [("Timestamp", json!("yesterday")), ("Type", json!("Other")), ("MessageId", json!(7))] {
+            let mut wrong: Value = serde_json::from_str(&good).unwrap();
+            wrong[member] = value;
+            self.message(format!("a strange {member}"), &wrong, StatusCode::BAD_REQUEST, "");
+        }
         let request = self.rig.post(TOPIC, "x".repeat(256 * 1024 + 1));
         self.add("too long", request, StatusCode::PAYLOAD_TOO_LARGE, "");
         let endless = tokio_stream::iter(std::iter::repeat_with(|| Ok::<_, std::io::Error>("x".repeat(4096))));
@@ -173,6 +241,8 @@ async fn whatever_is_not_genuine_is_refused_and_changes_nothing() {
     let unfetched = attacks.list.len();
     attacks.altered_members();
     attacks.bodies();
+    attacks.confirmations();
+    assert!(attacks.list.len() >= 100, "{}", attacks.list.len());
     for (index, attack) in attacks.list.into_iter().enumerate() {
         let name = attack.name;
         let response = attack.request.send().await.unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -183,9 +253,7 @@ async fn whatever_is_not_genuine_is_refused_and_changes_nothing() {
         if index < unfetched {
             assert_eq!(rig.signer.fetches(), 0, "{name}");
         }
-        for table in ["events", "jobs", "outbox"] {
-            assert_eq!(rig.count(table).await, 0, "{name}: {table}");
-        }
+        rig.unchanged(&name).await;
     }
     assert!(rig.results().await.is_empty());
 }

@@ -113,7 +113,8 @@ async fn a_crowd_of_copies_in_any_order_tells_each_job_s_end_once() {
         }
         assert_eq!(ends.len(), JOBS);
         assert!(ends.values().all(|count| *count == 1), "{ends:?}");
-        assert!(starts.values().all(|count| *count == 1), "{starts:?}");
+        // The start, and the warning where it came after it.
+        assert!(starts.values().all(|count| (1..=2).contains(count)), "{starts:?}");
     }
 }
 

@@ -1,7 +1,12 @@
 //! The service on a real SNS, SQS and both databases.
 
 mod attacks;
+// Issues certificates; from the same place as the signer.
+#[allow(dead_code, reason = "it serves the tests of two crates")]
+#[path = "../../../../crates/sns/tests/it/authority.rs"]
+mod authority;
 mod both_ways;
+mod certificates;
 mod confirmations;
 mod rejected;
 mod rig;

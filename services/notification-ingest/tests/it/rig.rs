@@ -194,6 +194,13 @@ impl Rig {
         sqlx::query_scalar(statement).fetch_one(self.rows.pool()).await.unwrap()
     }
 
+    /// Nothing came of what was sent so far: no event, no job, nothing to send, nothing for the operator to read.
+    pub async fn unchanged(&self, name: &str) {
+        for table in ["events", "jobs", "outbox", "rejected", "rejected_counts"] {
+            assert_eq!(self.count(table).await, 0, "{name}: {table}");
+        }
+    }
+
     /// The outcomes of the events of a job, oldest first.
     pub async fn outcomes(&self, job: &Job) -> Vec<String> {
         let query = sqlx::query_scalar("SELECT outcome FROM events WHERE job_id = $1 ORDER BY received_at, outcome");
