@@ -2,9 +2,12 @@
 //!
 //! Readers ignore members that they do not know; a change that an old reader would misread gets a new `v`.
 
+use std::collections::BTreeMap;
+
+use percent_encoding::utf8_percent_encode;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{FileId, FileState, Filename, OutputState, Profile, Timestamp, UserId, WebhookId};
+use crate::{FileId, FileState, Filename, OutputState, Profile, Timestamp, UserId, WebhookId, metadata::ENCODED};
 
 /// The version of a message, always 1 so far. Another number fails to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -171,6 +174,48 @@ pub enum DisabledReason {
     Gone,
     /// No delivery has succeeded for days.
     Failing,
+}
+
+/// How an owner is spelled in a message attribute, so that any filter policy can hold it: what is not a letter, a
+/// digit or one of `-_.@` is percent-encoded.
+#[must_use]
+pub fn owner_attribute(owner: &UserId) -> String {
+    utf8_percent_encode(owner.as_str(), ENCODED).to_string()
+}
+
+/// What subscribers of the topic `results` can filter by.
+fn attributes(kind: &str, owner: &UserId, state: Option<FileState>) -> BTreeMap<String, String> {
+    let mut attributes = BTreeMap::from([
+        ("kind".to_owned(), kind.to_owned()),
+        ("owner".to_owned(), owner_attribute(owner)),
+        ("v".to_owned(), "1".to_owned()),
+    ]);
+    attributes.extend(state.map(|state| ("state".to_owned(), state.to_string())));
+    attributes
+}
+
+impl TranscodeResult {
+    /// Its message attributes: `kind`, `owner`, `state` and `v`.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, String> {
+        attributes("transcode_result", &self.owner, Some(self.state))
+    }
+}
+
+impl FileDeleted {
+    /// Its message attributes: `kind`, `owner` and `v`.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, String> {
+        attributes("file_deleted", &self.owner, None)
+    }
+}
+
+impl WebhookDisabled {
+    /// Its message attributes: `kind`, `owner` and `v`.
+    #[must_use]
+    pub fn attributes(&self) -> BTreeMap<String, String> {
+        attributes("webhook_disabled", &self.owner, None)
+    }
 }
 
 /// One output of a job.

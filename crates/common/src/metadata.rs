@@ -14,7 +14,8 @@ use crate::{FileId, Filename, UserId};
 const MAX_VALUE: usize = 256;
 /// A value of 255 bytes, encoded as three characters each, needs no more pairs than this.
 const MAX_CHUNKS: usize = 3;
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'@');
+/// What a user or a name is spelled with where the alphabet is narrow; the rest is percent-encoded.
+pub(crate) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'@');
 
 /// Whose job it is, and for which file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,6 @@ use elastic_transcoder::{
     Failure, Notification,
     notification::{Output, State},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use queue::{Outgoing, Target};
 
 use crate::reason;
@@ -19,9 +18,6 @@ use crate::reason;
 const MAX_OUTPUTS: usize = 30;
 /// The longest job id that is kept; Elastic Transcoder's have 20 characters.
 const MAX_JOB_ID: usize = 128;
-
-/// What an owner is spelled with in an attribute, so that any filter policy can hold it; the rest is percent-encoded.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'@');
 
 /// The text that a topic's message holds is no event of a transcoder.
 #[derive(Debug, thiserror::Error)]
@@ -179,17 +175,11 @@ fn output(prefix: &str, made: &Output, job_error: Option<&ResultError>) -> Outpu
 
 /// The result as a message for the topic; its attributes are what subscribers can filter by.
 pub fn outgoing(result: &TranscodeResult, topic_arn: &str) -> Outgoing {
-    let attributes = [
-        ("owner", utf8_percent_encode(result.owner.as_str(), ENCODED).to_string()),
-        ("state", result.state.to_string()),
-        ("kind", "transcode_result".to_owned()),
-        ("v", "1".to_owned()),
-    ];
     Outgoing {
         target: Target::Topic(topic_arn.to_owned()),
         subject: None,
         body: result.encode(),
-        attributes: attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        attributes: result.attributes(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `segue`: everything in one process, and the commands around it.
 
 mod issuer;
+mod listen;
 mod provision;
 mod send;
 mod token;
@@ -24,6 +25,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Make buckets, queues, topics, subscriptions and the pipeline where the SDK's variables point to.
     Provision(provision::ProvisionArgs),
+    /// Print what the topic of results carries, live, where the SDK's variables point to.
+    Listen(listen::ListenArgs),
     /// Upload files, follow them, and print their notices and downloads.
     Send(send::SendArgs),
 }
@@ -34,6 +37,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Up(args) => up::run(args).await,
         Command::Token(args) => token::run(&args),
         Command::Provision(args) => provision::run(args).await,
+        Command::Listen(args) => listen::run(args).await,
         Command::Send(args) => send::run(args).await,
     };
     match result {

@@ -1,7 +1,5 @@
 //! One request, one job.
 
-use std::collections::BTreeMap;
-
 use common::{
     FileId, FileState, ResultError, Timestamp, TranscodeRequest, TranscodeResult,
     event::{DecodeError, Event, V1},
@@ -129,10 +127,7 @@ impl RequestHandler {
             target: Target::Topic(self.results_arn.clone()),
             subject: None,
             body: result.encode(),
-            attributes: BTreeMap::from([
-                ("kind".to_owned(), "transcode_result".to_owned()),
-                ("state".to_owned(), result.state.to_string()),
-            ]),
+            attributes: result.attributes(),
         }
     }
 }

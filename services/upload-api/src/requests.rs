@@ -62,9 +62,9 @@ impl Requests {
         owner: UserId,
         at: Timestamp,
     ) -> Result<(), sqlx::Error> {
-        let body = FileDeleted { v: V1, file_id, owner, at }.encode();
-        let kind = BTreeMap::from([("kind".to_owned(), "file_deleted".to_owned())]);
-        for (target, attributes) in [(&self.worker, BTreeMap::new()), (&self.results, kind)] {
+        let deleted = FileDeleted { v: V1, file_id, owner, at };
+        let body = deleted.encode();
+        for (target, attributes) in [(&self.worker, BTreeMap::new()), (&self.results, deleted.attributes())] {
             let outgoing = Outgoing { target: target.clone(), subject: None, body: body.clone(), attributes };
             self.outbox.put(connection, &outgoing).await?;
         }
