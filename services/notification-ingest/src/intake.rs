@@ -1,10 +1,17 @@
 //! Where both ways meet: one genuine event is stored, and told to the other services if it is news.
 
+mod group;
+mod recent;
+
+use std::sync::Arc;
+
 use common::Timestamp;
 use database::Database;
 use elastic_transcoder::notification::State;
 use queue::Outbox;
+use sqlx::AnyConnection;
 
+use self::{group::Group, recent::Recent};
 use crate::{
     event::{Event, Unreadable, outgoing},
     rejected::Rejects,
@@ -57,8 +64,25 @@ pub enum IntakeError {
     Unreadable(#[from] Unreadable),
     /// It may be later.
     #[error("the event cannot be stored")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] Arc<sqlx::Error>),
 }
+
+impl From<sqlx::Error> for IntakeError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+/// An event on its way into the database, with what it came from.
+#[derive(Clone)]
+struct Work {
+    event: Arc<Event>,
+    message_id: Arc<str>,
+    message: Arc<str>,
+    source: Source,
+}
+
+type Stored = Result<Outcome, Arc<sqlx::Error>>;
 
 /// Takes genuine events. Cheap to clone.
 #[derive(Clone)]
@@ -67,12 +91,19 @@ pub struct Intake {
     outbox: Outbox,
     results_arn: String,
     rejects: Rejects,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    group: Group<Work, Stored>,
+    recent: Recent,
 }
 
 impl Intake {
     /// An intake whose results go to the topic `results_arn`.
-    pub const fn new(database: Database, outbox: Outbox, results_arn: String, rejects: Rejects) -> Self {
-        Self { database, outbox, results_arn, rejects }
+    pub fn new(database: Database, outbox: Outbox, results_arn: String, rejects: Rejects) -> Self {
+        Self { database, outbox, results_arn, rejects, shared: Arc::default() }
     }
 
     /// What was rejected.
@@ -87,6 +118,10 @@ impl Intake {
 
     /// Stores the event, whose origin the caller has checked, or that it is none. When this returns, it is durable.
     pub async fn accept(&self, arrival: Arrival<'_>) -> Result<Outcome, IntakeError> {
+        if self.shared.recent.has(arrival.message_id) {
+            tracing::debug!(message_id = arrival.message_id, "a message that has been here lately");
+            return Ok(Outcome::Duplicate);
+        }
         let event = match Event::parse(arrival.message) {
             Ok(event) => event,
             Err(error) => {
@@ -94,46 +129,91 @@ impl Intake {
                 return Err(error.into());
             }
         };
-        let outcome = self.store(&event, arrival).await?;
-        log(&event, arrival.message_id, outcome);
+        let work = Work {
+            event: Arc::new(event),
+            message_id: arrival.message_id.into(),
+            message: arrival.message.into(),
+            source: arrival.source,
+        };
+        let stored = self.shared.group.run(work.clone(), |batch| self.store_all(batch)).await;
+        let outcome = stored.map_err(IntakeError::Database)?;
+        self.shared.recent.remember(arrival.message_id);
+        log(&work.event, arrival.message_id, outcome);
         Ok(outcome)
     }
 
-    /// Everything in one transaction: a crash leaves all of it or nothing, and then SNS or SQS delivers again.
-    async fn store(&self, event: &Event, arrival: Arrival<'_>) -> Result<Outcome, sqlx::Error> {
+    /// All in one transaction; if that fails, and not because the database is away, each in its own.
+    async fn store_all(&self, mut batch: Vec<Work>) -> Vec<Stored> {
+        match self.try_store(&batch).await {
+            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+            Err(error @ sqlx::Error::Database(_)) if batch.len() > 1 => {
+                tracing::debug!(%error, count = batch.len(), "events could not be stored together");
+                let mut results = Vec::with_capacity(batch.len());
+                for work in batch.drain(..) {
+                    let alone = self.try_store(std::slice::from_ref(&work)).await;
+                    results.push(alone.map_err(Arc::new).and_then(|mut it| it.pop().ok_or_else(lost)));
+                }
+                results
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                batch.iter().map(|_| Err(error.clone())).collect()
+            }
+        }
+    }
+
+    /// A crash leaves all of it or nothing, and then SNS or SQS delivers again.
+    async fn try_store(&self, batch: &[Work]) -> Result<Vec<Outcome>, sqlx::Error> {
         let now = Timestamp::now();
         let mut transaction = self.database.begin().await?;
-        let outcome = match event.job() {
-            Err(why) => {
-                let detail = why.to_string();
-                let rejected = arrival.rejected(Reason::ForeignJob, &detail);
-                self.rejects.put_in(&mut transaction, rejected).await?;
-                Outcome::Foreign
-            }
-            Ok(job) => match store::advance(&mut transaction, event.job_id(), event.step(), now).await? {
-                false => Outcome::Late,
-                true => {
-                    let message = outgoing(&event.result(job, now), &self.results_arn);
-                    self.outbox.put(&mut transaction, &message).await?;
-                    Outcome::Published
-                }
-            },
-        };
-        let row = Row {
-            message_id: arrival.message_id,
-            job_id: event.job_id(),
-            state: &event.state().to_string(),
-            outcome: outcome.as_str(),
-            source: arrival.source.as_str(),
-            body: arrival.message,
-        };
-        if !store::keep(&mut transaction, row, now).await? {
-            transaction.rollback().await?;
-            return Ok(Outcome::Duplicate);
+        let mut outcomes = vec![Outcome::Duplicate; batch.len()];
+        // Jobs in the same order everywhere, so that two processes do not wait for each other's rows; the events of
+        // one job stay in theirs.
+        let mut order: Vec<usize> = (0..batch.len()).collect();
+        order.sort_by_key(|index| batch[*index].event.job_id());
+        for index in order {
+            outcomes[index] = self.store(&mut transaction, &batch[index], now).await?;
         }
         self.outbox.commit(transaction).await?;
-        Ok(outcome)
+        Ok(outcomes)
     }
+
+    async fn store(&self, connection: &mut AnyConnection, work: &Work, now: Timestamp) -> Result<Outcome, sqlx::Error> {
+        let event = &work.event;
+        let row = Row {
+            message_id: &work.message_id,
+            job_id: event.job_id(),
+            state: &event.state().to_string(),
+            outcome: if event.job().is_ok() { Outcome::Published.as_str() } else { Outcome::Foreign.as_str() },
+            source: work.source.as_str(),
+            body: &work.message,
+        };
+        // First, so that a duplicate changes nothing; the few that turn out to be late are marked after.
+        if !store::keep(connection, row, now).await? {
+            return Ok(Outcome::Duplicate);
+        }
+        match event.job() {
+            Err(why) => {
+                let detail = why.to_string();
+                let arrival = Arrival { message_id: &work.message_id, message: &work.message, source: work.source };
+                self.rejects.put_in(connection, arrival.rejected(Reason::ForeignJob, &detail)).await?;
+                Ok(Outcome::Foreign)
+            }
+            Ok(job) if store::advance(connection, event.job_id(), event.step(), now).await? => {
+                self.outbox.put(connection, &outgoing(&event.result(job, now), &self.results_arn)).await?;
+                Ok(Outcome::Published)
+            }
+            Ok(_) => {
+                store::set_outcome(connection, &work.message_id, Outcome::Late.as_str()).await?;
+                Ok(Outcome::Late)
+            }
+        }
+    }
+}
+
+/// A turn gives as many results as it was given pieces of work; this is for the compiler.
+fn lost() -> Arc<sqlx::Error> {
+    Arc::new(sqlx::Error::WorkerCrashed)
 }
 
 /// The one line about an event. The transcoder's own words about a failure are found here only.

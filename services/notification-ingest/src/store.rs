@@ -72,6 +72,16 @@ pub async fn keep(connection: &mut AnyConnection, row: Row<'_>, now: Timestamp) 
     .map(|done| done.rows_affected() == 1)
 }
 
+/// Writes what became of an event that is kept.
+pub async fn set_outcome(connection: &mut AnyConnection, message_id: &str, outcome: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE events SET outcome = $1 WHERE message_id = $2")
+        .bind(outcome)
+        .bind(message_id)
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
 /// Forgets up to `most` events, and as many jobs and rejected messages, that are older than `before`. Gives back how many rows went.
 pub async fn forget(connection: &mut AnyConnection, before: Timestamp, most: i64) -> Result<u64, sqlx::Error> {
     let mut gone = 0;
