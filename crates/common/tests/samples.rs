@@ -14,7 +14,7 @@ fn samples() -> Vec<PathBuf> {
 #[test]
 fn samples_decode_and_encode_to_the_same() {
     let samples = samples();
-    assert!(samples.len() >= 7, "{samples:?}");
+    assert!(samples.len() >= 8, "{samples:?}");
     for path in samples {
         let text = std::fs::read_to_string(&path).unwrap();
         let event = Event::decode(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -192,13 +192,12 @@ impl Courier {
         tracing::warn!(webhook = %turn.id, reason = word, "a webhook is switched off; its owner is told");
         let host = url::Url::parse(&turn.url).ok().and_then(|url| Some(url.host_str()?.to_owned())).unwrap_or_default();
         let (webhook_id, owner) = (turn.id, turn.owner.clone());
-        let body = WebhookDisabled { v: V1, webhook_id, owner, host, reason, at: now }.encode();
-        let attributes = [("kind", "webhook_disabled"), ("v", "1")];
+        let disabled = WebhookDisabled { v: V1, webhook_id, owner, host, reason, at: now };
         let outgoing = Outgoing {
             target: Target::Topic(self.results_arn.clone()),
             subject: None,
-            body,
-            attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            body: disabled.encode(),
+            attributes: disabled.attributes(),
         };
         self.outbox.put(connection, &outgoing).await
     }

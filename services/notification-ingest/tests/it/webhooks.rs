@@ -59,6 +59,8 @@ fn result(owner: &str, state: FileState) -> TranscodeResult {
         filename: "song.mp3".parse().unwrap(),
         state,
         outputs: Vec::new(),
+        progress: None,
+        warning: None,
         error: None,
         at: Timestamp::now(),
     }

@@ -15,6 +15,9 @@ pub fn describe(body: &str) -> String {
             format!("{at}  {owner}  {name}  {state}{progress}{outputs}{reason}  [{}]", result.file_id)
         }
         Ok(Event::FileDeleted(it)) => format!("{}  {}  deleted  [{}]", it.at, it.owner, it.file_id),
+        Ok(Event::WebhookDisabled(it)) => {
+            format!("{}  {}  webhook to {} switched off  [{}]", it.at, it.owner, printable(&it.host), it.webhook_id)
+        }
         Ok(Event::TranscodeRequest(_)) | Err(_) => format!("not a message of this topic: {}", compact(body)),
     }
 }
@@ -50,6 +53,8 @@ mod tests {
         assert!(running.contains("transcoding 42 %"), "{running}");
         let deleted = describe(include_str!("../../../../docs/schemas/samples/file_deleted.json"));
         assert!(deleted.contains("  deleted  ["), "{deleted}");
+        let disabled = describe(include_str!("../../../../docs/schemas/samples/webhook_disabled.json"));
+        assert!(disabled.contains("webhook to hooks.example.com switched off"), "{disabled}");
         for text in [compact(failed), describe("a\nb\u{1b}[2J"), compact("{\n\"a\": 1}")] {
             assert!(!text.contains(['\n', '\u{1b}']), "{text}");
         }
