@@ -4,6 +4,7 @@
 //! `axum::serve` has neither: a client that opens connections and says nothing holds them, and
 //! with them the process's file descriptors, for ever.
 
+mod ask;
 mod descriptors;
 mod door;
 
@@ -18,6 +19,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 
+pub use ask::ask;
 use door::Door;
 
 /// A request's head, and the most that is read ahead of a body, in bytes. A presigned URL has about

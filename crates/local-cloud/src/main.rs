@@ -53,6 +53,10 @@ struct Arguments {
     /// Bytes of the disk to leave free: what would grow is refused before they are touched.
     #[arg(long, env = "SEGUE_LOCAL_CLOUD_MIN_FREE_BYTES", default_value_t = Settings::MIN_FREE_BYTES)]
     min_free_bytes: u64,
+    /// Start nothing: ask the process that listens there whether it answers, and end with success if so. For
+    /// health checks of containers.
+    #[arg(long)]
+    health: bool,
 }
 
 #[tokio::main]
@@ -60,13 +64,21 @@ async fn main() -> ExitCode {
     // s3s logs each client's error as an error of the server's.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(settings::parse()).await {
+    let arguments: Arguments = settings::parse();
+    let result = if arguments.health { ask(arguments.listen).await } else { run(arguments).await };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn ask(listen: SocketAddr) -> anyhow::Result<()> {
+    let status = http_server::ask(listen, "/healthz").await.with_context(|| format!("{listen} does not answer"))?;
+    anyhow::ensure!(status == 200, "{listen} answers {status}");
+    Ok(())
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {

@@ -30,6 +30,19 @@ pub struct ProcessArgs {
     /// Seconds that work in hand may take to end when the process is told to stop.
     #[arg(long, env = "SEGUE_SHUTDOWN_SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub shutdown_seconds: u64,
+    /// Start nothing: ask the process that listens there whether it is ready, or only whether it lives, and end with
+    /// success if so. For health checks of containers.
+    #[arg(long, value_name = "ready|live", num_args = 0..=1, require_equals = true, default_missing_value = "ready", hide_possible_values = true)]
+    pub health: Option<Question>,
+}
+
+/// What a health check asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Question {
+    /// Whether it can do its work, for which it needs others: for whoever sends it work.
+    Ready,
+    /// Whether it runs: for whoever starts it anew when it does not.
+    Live,
 }
 
 /// The setting that bounds connections.
@@ -66,6 +79,9 @@ where
     F: FnOnce(Platform) -> T,
     T: Future<Output = anyhow::Result<Router>>,
 {
+    if let Some(question) = args.health {
+        return ask(args.listen, question).await;
+    }
     match try_run(args, start).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -73,6 +89,19 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+async fn ask(listen: SocketAddr, question: Question) -> ExitCode {
+    let path = match question {
+        Question::Ready => "/readyz",
+        Question::Live => "/healthz",
+    };
+    match http_server::ask(listen, path).await {
+        Ok(200) => return ExitCode::SUCCESS,
+        Ok(status) => eprintln!("{path} on {listen} answers {status}"),
+        Err(error) => eprintln!("{path} on {listen} does not answer: {error}"),
+    }
+    ExitCode::FAILURE
 }
 
 async fn try_run<F, T>(args: ProcessArgs, start: F) -> anyhow::Result<()>

@@ -33,6 +33,12 @@ impl Deployment {
         self.processes.push(Process(child));
     }
 
+    /// What a container's health check would see.
+    fn is_healthy(&self, binary: &str, address: &str) -> bool {
+        let mut check = self.command(binary);
+        check.arg("--health").env("SEGUE_LISTEN", address).status().expect("the check runs").success()
+    }
+
     fn set(&mut self, name: &str, value: &str) {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
@@ -97,20 +103,22 @@ async fn each_service_as_a_process_of_its_own_on_postgresql() {
     deployment.set("SEGUE_ACCESS_KEYS", &keys);
     deployment.set("SEGUE_SCRATCH_DIR", &scratch);
     deployment.set("SEGUE_TRANSCODER_SHARE_BUCKET", "segue-transcoder-share");
-    for (binary, address) in [
+    let services = [
         ("transcoder", &transcoder),
         ("transcode-worker", &worker),
         ("notification-ingest", &ingest),
         ("messages-api", &messages),
         ("upload-api", &uploads),
-    ] {
+    ];
+    for (binary, address) in services {
         deployment.start(binary, &[("SEGUE_LISTEN", address)]);
     }
     // The services wait for their queues, provisioning for the transcoder.
     let provisioned = deployment.command("segue").arg("provision").status().expect("segue runs");
     assert!(provisioned.success());
-    for address in [&transcoder, &worker, &ingest, &messages, &uploads] {
+    for (binary, address) in services {
         until_ready(address).await;
+        assert!(deployment.is_healthy(binary, address), "{binary} says of itself that it is not ready");
     }
     let again = deployment.command("segue").arg("provision").status().expect("segue runs");
     assert!(again.success(), "provisioning twice is as good as once");

@@ -4,6 +4,7 @@ mod apart;
 mod api;
 mod binaries;
 mod crash;
+mod issuer;
 mod journey;
 mod large;
 mod up;

@@ -51,11 +51,12 @@ impl Issuer {
         Ok(issuer)
     }
 
-    /// The issuer of a data directory that `segue up` has used.
+    /// The issuer of a data directory that `segue up` or `segue issuer` has used.
     pub fn open(data_dir: &Path) -> anyhow::Result<Self> {
         let path = key_path(data_dir);
-        let bytes = std::fs::read(&path)
-            .with_context(|| format!("cannot read {}; `segue up` makes it at its first start", path.display()))?;
+        let bytes = std::fs::read(&path).with_context(|| {
+            format!("cannot read {}; `segue up` and `segue issuer` make it at their first start", path.display())
+        })?;
         let key = EncodingKey::from_ec_der(&bytes);
         let mut jwk = Jwk::from_encoding_key(&key, Algorithm::ES256)
             .with_context(|| format!("{} is no ES256 key", path.display()))?;

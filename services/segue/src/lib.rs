@@ -1,6 +1,7 @@
 //! `segue`: everything in one process, and the commands around it.
 
 mod issuer;
+mod issuer_server;
 mod listen;
 mod provision;
 mod send;
@@ -21,7 +22,9 @@ pub struct Cli {
 enum Command {
     /// Run everything on this machine, in one process.
     Up(up::UpArgs),
-    /// Print a token for a user of `segue up`.
+    /// Serve the public keys of `segue token`, for services that run apart and have no OIDC provider.
+    Issuer(issuer_server::IssuerArgs),
+    /// Print a token for a user of `segue up` or `segue issuer`.
     Token(token::TokenArgs),
     /// Make buckets, queues, topics, subscriptions and the pipeline where the SDK's variables point to.
     Provision(provision::ProvisionArgs),
@@ -34,6 +37,7 @@ enum Command {
 /// Runs the command. Every error is one line on standard error and a failing exit code.
 pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
+        Command::Issuer(args) => return issuer_server::run(args).await,
         Command::Up(args) => up::run(args).await,
         Command::Token(args) => token::run(&args),
         Command::Provision(args) => provision::run(args).await,

@@ -1,5 +1,7 @@
 //! The bounds, seen from plain sockets.
 
+mod ask;
+
 use std::{net::SocketAddr, time::Duration};
 
 use axum::{Router, routing::get};
