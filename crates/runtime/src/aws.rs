@@ -1,6 +1,6 @@
 //! The one place where SDK clients are built.
 
-use std::time::Duration;
+use std::{fmt, str::FromStr, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
@@ -39,6 +39,37 @@ pub struct LocalEndpoint {
     pub secret_access_key: String,
 }
 
+/// A key that one API takes, where it is not the key for all: `ID:SECRET`. `Debug` does not tell the secret.
+#[derive(Clone)]
+pub struct ApiKey {
+    id: String,
+    secret: String,
+}
+
+/// Text that is no [`ApiKey`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is not written ID:SECRET")]
+pub struct InvalidApiKey;
+
+impl FromStr for ApiKey {
+    type Err = InvalidApiKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidApiKey> {
+        match text.split_once(':') {
+            Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
+                Ok(Self { id: id.to_owned(), secret: secret.to_owned() })
+            }
+            _ => Err(InvalidApiKey),
+        }
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ApiKey({}:***)", self.id)
+    }
+}
+
 impl Aws {
     /// Clients as the SDK's own variables and files say (`AWS_REGION`, `AWS_ENDPOINT_URL`, credentials).
     pub async fn from_env() -> Self {
@@ -72,6 +103,18 @@ impl Aws {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
+    /// The same, with calls to the transcoder signed by a key of its own if there is one: Segue's transcoder knows no
+    /// roles, and on AWS the key for everything else is a role's.
+    #[must_use]
+    pub fn signing_to_transcoder_with(mut self, key: Option<&ApiKey>) -> Self {
+        if let Some(ApiKey { id, secret }) = key {
+            let key = aws_sdk_elastictranscoder::config::Credentials::new(id, secret, None, None, "transcoder-key");
+            let config = aws_sdk_elastictranscoder::config::Builder::from(&self.config).credentials_provider(key);
+            self.transcoder = aws_sdk_elastictranscoder::Client::from_conf(config.build());
+        }
+        self
+    }
+
     /// The region that the clients sign for.
     #[must_use]
     pub fn region(&self) -> &str {
@@ -102,4 +145,17 @@ fn timeouts() -> TimeoutConfig {
         .read_timeout(READ_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_two_parts_and_tells_one() {
+        let key: ApiKey = "ID:a:secret".parse().unwrap();
+        assert_eq!((key.id.as_str(), key.secret.as_str()), ("ID", "a:secret"));
+        assert!(!format!("{key:?}").contains("secret"));
+        assert!(["", "ID", "ID:", ":secret"].iter().all(|text| text.parse::<ApiKey>().is_err()));
+    }
 }

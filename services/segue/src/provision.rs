@@ -14,6 +14,7 @@ use aws_sdk_elastictranscoder::{
 use common::Names;
 use runtime::{
     Aws,
+    aws::ApiKey,
     provision::{Provisioned, create_bucket, provision},
     telemetry::{self, TelemetryArgs},
 };
@@ -46,6 +47,9 @@ pub struct ProvisionArgs {
     /// The role that the pipeline is made with. Segue's transcoder keeps it and does not use it.
     #[arg(long, env = "SEGUE_PIPELINE_ROLE", default_value = DEFAULT_ROLE)]
     role: String,
+    /// The key that signs calls to the transcoder, ID:SECRET; the one for all of AWS when not given.
+    #[arg(long, env = "SEGUE_TRANSCODER_KEY", hide_env_values = true)]
+    transcoder_key: Option<ApiKey>,
     /// Leave the pipeline out: make only what does not need the transcoder.
     #[arg(long)]
     skip_pipeline: bool,
@@ -57,7 +61,7 @@ pub const DEFAULT_ROLE: &str = "arn:aws:iam::000000000000:role/segue-transcoder"
 /// Makes what is missing and prints what there is.
 pub async fn run(args: ProvisionArgs) -> anyhow::Result<()> {
     telemetry::init(&args.telemetry).context("--log (SEGUE_LOG)")?;
-    let aws = Aws::from_env().await;
+    let aws = Aws::from_env().await.signing_to_transcoder_with(args.transcoder_key.as_ref());
     let names = Names::new(args.prefix);
     let bucket = args.bucket.unwrap_or_else(|| names.bucket());
     let mut out = stdout();

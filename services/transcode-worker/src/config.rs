@@ -2,6 +2,7 @@
 
 use common::names;
 use database::DatabaseArgs;
+use runtime::aws::ApiKey;
 
 /// What transcode-worker can be told.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,6 +13,9 @@ pub struct Config {
     /// The name of the pipeline that takes the jobs.
     #[arg(long, env = "SEGUE_PIPELINE", default_value = "segue")]
     pub pipeline: String,
+    /// The key that signs calls to the transcoder, ID:SECRET; the one for all of AWS when not given.
+    #[arg(long, env = "SEGUE_TRANSCODER_KEY", hide_env_values = true)]
+    pub transcoder_key: Option<ApiKey>,
     /// Where inputs lie in the bucket; requests for other objects are refused.
     #[arg(long, env = "SEGUE_INPUT_PREFIX", default_value = names::INPUT_PREFIX)]
     pub input_prefix: String,

@@ -28,7 +28,8 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     let prefixes = Prefixes::new(&config.input_prefix, &config.output_prefix)
         .context("--output-prefix (SEGUE_OUTPUT_PREFIX) cannot be used")?;
     let database = Database::connect(&config.database, "transcode_worker", &MIGRATOR).await?;
-    let (aws, names, shutdown) = (&platform.aws, &platform.names, &platform.shutdown);
+    let aws = &platform.aws.clone().signing_to_transcoder_with(config.transcoder_key.as_ref());
+    let (names, shutdown) = (&platform.names, &platform.shutdown);
     let queue = find::queue(&aws.sqs, names, names::TRANSCODE_REQUESTS).await?;
     let results = find::topic_arn(&aws.sqs, names, names::RESULTS, &queue).await?;
     let outbox = Outbox::new(database.pool().clone());

@@ -75,6 +75,7 @@ fn platform(world: &World, transcoder: &Transcoder) -> Platform {
 
 fn config(database: &TestDatabase) -> Config {
     Config {
+        transcoder_key: None,
         database: database.args(),
         pipeline: "segue".to_owned(),
         input_prefix: "media/".to_owned(),
