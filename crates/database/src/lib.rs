@@ -111,6 +111,15 @@ impl Database {
     }
 }
 
+/// Whether a database lets this user in and answers. Makes and changes nothing, but for a SQLite file that is not there.
+pub async fn reach(url: &DatabaseUrl) -> Result<(), sqlx::Error> {
+    sqlx::any::install_default_drivers();
+    let connect = tokio::time::timeout(ACQUIRE_TIMEOUT, AnyConnection::connect(url.expose()));
+    let mut connection = connect.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    connection.ping().await?;
+    connection.close().await
+}
+
 async fn prepare(connection: &mut AnyConnection, kind: Kind, schema: &'static str) -> Result<(), sqlx::Error> {
     match kind {
         // FULL syncs the log at each commit: what was answered survives a power cut. macOS keeps what was

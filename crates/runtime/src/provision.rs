@@ -28,6 +28,11 @@ const SUBSCRIPTIONS: [(&str, &str, bool); 4] = [
     (names::RESULTS, names::RESULTS_WEBHOOKS, true),
 ];
 
+/// Topic, queue, and whether the queue gets the bare message, for each subscription that there should be.
+pub fn subscriptions() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    SUBSCRIPTIONS.into_iter()
+}
+
 /// What was made, or was there already.
 #[derive(Debug, Clone)]
 pub struct Provisioned {

@@ -1,5 +1,6 @@
 //! `segue`: everything in one process, and the commands around it.
 
+mod doctor;
 mod issuer;
 mod issuer_server;
 mod listen;
@@ -28,6 +29,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Make buckets, queues, topics, subscriptions and the pipeline where the SDK's variables point to.
     Provision(provision::ProvisionArgs),
+    /// Look at a running system where the SDK's variables point to, and say what to do.
+    Doctor(doctor::DoctorArgs),
     /// Print what the topic of results carries, live, where the SDK's variables point to.
     Listen(listen::ListenArgs),
     /// Upload files, follow them, and print their notices and downloads.
@@ -41,6 +44,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Up(args) => up::run(args).await,
         Command::Token(args) => token::run(&args),
         Command::Provision(args) => provision::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Listen(args) => listen::run(args).await,
         Command::Send(args) => send::run(args).await,
     };

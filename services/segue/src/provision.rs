@@ -98,7 +98,8 @@ pub async fn pipeline(client: &Client, name: &str, role: &str, made: &Provisione
     output.pipeline.and_then(|pipeline| pipeline.id).context("the transcoder answered without the pipeline's id")
 }
 
-async fn find(client: &Client, name: &str) -> anyhow::Result<Option<String>> {
+/// The id of the pipeline of this name, if there is one.
+pub async fn find(client: &Client, name: &str) -> anyhow::Result<Option<String>> {
     let mut token = None;
     for _ in 0..MAX_PAGES {
         let (pipelines, next) = page(client, token).await?;
