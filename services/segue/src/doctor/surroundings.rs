@@ -27,10 +27,10 @@ const MOST_SECONDS: i64 = 60;
 pub async fn clock(report: &mut Report, aws: &Aws) {
     match seconds_off(aws).await {
         Ok(off) if off.abs() <= MOST_SECONDS => {
-            report.good("clock", format!("within {} s of the endpoint's", off.abs() + 1))
+            report.good("clock", format!("within {} s of the endpoint's", off.abs() + 1));
         }
         Ok(off) => {
-            report.bad("clock", format!("{off} s off the endpoint's"), "start NTP here: signatures are soon refused")
+            report.bad("clock", format!("{off} s off the endpoint's"), "start NTP here: signatures are soon refused");
         }
         Err(error) => {
             let advice = "see that AWS_ENDPOINT_URL or AWS_REGION is right and can be reached from here";
