@@ -47,7 +47,15 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     });
 
     let outbox = Outbox::new(database.pool().clone());
-    let webhooks = webhooks::start(&config, platform, database.clone(), outbox.clone(), results_arn.clone()).await?;
+    let tokens = auth::Verifier::new(&config.auth).context("--jwks-url (SEGUE_JWKS_URL)")?;
+    let tokens = tokens.with_operators(&config.operators);
+    let parts = webhooks::Parts {
+        tokens: tokens.clone(),
+        database: database.clone(),
+        outbox: outbox.clone(),
+        results_arn: results_arn.clone(),
+    };
+    let webhooks = webhooks::start(&config, platform, parts).await?;
     let rejects = Rejects::new(database.clone(), config.rejected_keep);
     let intake = Intake::new(database.clone(), outbox.clone(), results_arn, rejects.clone());
     let events = Events::new(intake.clone(), verifier.clone(), config.sns_verify_queued);
@@ -61,7 +69,6 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     platform.shutdown.spawn("notification-ingest sweep", sweep::run(database, config.retention(), stopping));
 
     let door = Door::new(intake, verifier, aws.sns.clone(), config.body_timeout());
-    let tokens = auth::Verifier::new(&config.auth)?.with_operators(&config.operators);
     let rejected = auth::require(rejected::router(rejects), &tokens);
     Ok(door::router(door.resubscribing(config.sns_resubscribe)).merge(rejected).merge(webhooks))
 }

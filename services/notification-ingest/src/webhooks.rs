@@ -54,17 +54,21 @@ impl Wake {
     }
 }
 
+/// What webhooks share with the rest of the service.
+pub struct Parts {
+    /// Knows whose token it is.
+    pub tokens: Verifier,
+    /// The service's tables.
+    pub database: Database,
+    /// Messages for topics.
+    pub outbox: Outbox,
+    /// The topic `results`.
+    pub results_arn: String,
+}
+
 /// Starts consumer, courier and sweep on the platform's shutdown; gives back the routes.
-pub async fn start(
-    config: &Config,
-    platform: &Platform,
-    database: Database,
-    outbox: Outbox,
-    results_arn: String,
-) -> anyhow::Result<Router> {
-    let args = &config.webhooks;
-    let verifier =
-        Verifier::new(&config.auth).context("--jwks-url (SEGUE_JWKS_URL)")?.with_operators(&config.operators);
+pub async fn start(config: &Config, platform: &Platform, parts: Parts) -> anyhow::Result<Router> {
+    let (args, Parts { tokens, database, outbox, results_arn }) = (&config.webhooks, parts);
     let poster = Poster::new(args).context("webhooks could not be posted to")?;
     let queue = find::queue(&platform.aws.sqs, &platform.names, RESULTS_WEBHOOKS).await?;
     let (wake, swept) = (Wake::default(), Wake::default());
@@ -93,5 +97,5 @@ pub async fn start(
     platform.shutdown.spawn("webhooks sweep", sweep);
 
     let api = Api { database, poster, wake, swept, most: args.webhooks_per_user, overlap: args.overlap() };
-    Ok(routes::router(api, &verifier))
+    Ok(routes::router(api, &tokens))
 }
