@@ -38,7 +38,9 @@ fn status(head: &[u8]) -> Option<u16> {
     std::str::from_utf8(head).ok()?.strip_prefix("HTTP/1.1 ")?.parse().ok()
 }
 
-fn reachable(address: SocketAddr) -> SocketAddr {
+/// An address that clients on this machine can connect to, for one that a server listens on.
+#[must_use]
+pub fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -19,7 +19,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 
-pub use ask::ask;
+pub use ask::{ask, reachable};
 use door::Door;
 
 /// A request's head, and the most that is read ahead of a body, in bytes. A presigned URL has about

@@ -7,7 +7,7 @@ mod request;
 mod server;
 
 pub use client::client_for;
-pub use http_server::Limits;
+pub use http_server::{Limits, reachable};
 pub use page::{Limit, Page, PageParams};
 pub use problem::Problem;
 pub use request::RequestId;

@@ -1,7 +1,6 @@
 //! One endpoint for S3, SQS, SNS and Elastic Transcoder.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::{Arc, OnceLock},
 };
@@ -16,7 +15,7 @@ use local_cloud::{AccessKey, LocalCloud, Settings};
 use runtime::{
     Shutdown,
     aws::LocalEndpoint,
-    http::{self, Limits},
+    http::{self, Limits, reachable},
 };
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -90,14 +89,4 @@ async fn dispatch(request: Request, transcoder: Arc<OnceLock<Router>>, cloud: Ro
         // SDKs try again after a 503.
         None => (axum::http::StatusCode::SERVICE_UNAVAILABLE, "the transcoder is starting").into_response(),
     }
-}
-
-/// An address that clients on this machine can connect to.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
