@@ -16,7 +16,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 
 use super::measure;
-use super::split::Mp3Frame as Frame;
+use super::split::mp3::{frame::Frame, info::id3};
 
 /// What is fetched before anybody looks at an input: tags may hold pictures.
 pub const HEAD: u64 = 4 * 1024 * 1024;
@@ -38,7 +38,7 @@ pub struct Arrival {
 
 impl Arrival {
     /// Of so many bytes in all, of which those that `written` says are there, from the first on.
-    pub fn new(path: PathBuf, (bytes, Sound { samples }): (u64, Sound), written: watch::Receiver<u64>) -> Self {
+    pub fn new(path: PathBuf, (bytes, Streamed { samples }): (u64, Streamed), written: watch::Receiver<u64>) -> Self {
         Self { path, bytes, samples, written }
     }
 
@@ -89,19 +89,19 @@ impl Arrival {
 
 /// What has to be known of the sound of a file to read it through a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sound {
+pub struct Streamed {
     /// Samples of each channel: of MP3, ffmpeg takes away what the coder has added behind them only when it reads a file.
     pub samples: Option<u64>,
 }
 
 /// The sound of a file of so many bytes that begins so; `None` for one that cannot be worked on before it is whole.
-pub fn sound(head: &[u8], bytes: u64) -> Option<Sound> {
+pub fn sound(head: &[u8], bytes: u64) -> Option<Streamed> {
     let (at, samples) = match head {
         [b'f', b'L', b'a', b'C', ..] => (flac(head)?, None),
         [b'R', b'I', b'F', b'F', ..] => (wav(head, bytes)?, None),
         _ => mp3(head)?,
     };
-    (at.checked_add(SOUND)? <= head.len()).then_some(Sound { samples })
+    (at.checked_add(SOUND)? <= head.len()).then_some(Streamed { samples })
 }
 
 /// Where the frames begin, behind the metadata blocks (RFC 9639, section 8.1).
@@ -131,14 +131,10 @@ fn wav(head: &[u8], bytes: u64) -> Option<usize> {
     }
 }
 
-/// Where the frames begin, behind an ID3v2 tag if there is one (id3.org, "ID3 tag version 2.4.0", section 3.1), and how
+/// Where the frames begin, behind an ID3v2 tag if there is one, and how
 /// many samples they have. There must be two frames of layer III, one behind the other (ISO 11172-3, section 2.4.1.3).
 fn mp3(head: &[u8]) -> Option<(usize, Option<u64>)> {
-    let mut at = 0;
-    if let [b'I', b'D', b'3', _, _, _, a, b, c, d, ..] = *head {
-        let seven = |byte: u8| usize::from(byte & 0x7f);
-        at = 10 + (seven(a) << 21 | seven(b) << 14 | seven(c) << 7 | seven(d));
-    }
+    let at = id3(head);
     let next = Frame::at(head, at)?.end;
     Frame::at(head, next)?;
     let (samples, _) = measure::mp3_samples(&mut Cursor::new(head)).ok()??;
@@ -152,7 +148,7 @@ mod tests {
     use super::*;
 
     const BYTES: u64 = 100 * 1024 * 1024;
-    const NOTHING: Sound = Sound { samples: None };
+    const NOTHING: Streamed = Streamed { samples: None };
 
     fn streams(head: &[u8], bytes: u64) -> bool {
         sound(head, bytes).is_some()
@@ -202,7 +198,7 @@ mod tests {
         let tag = [b"Info\0\0\0\x0f\0\0\x03\xe8".as_slice(), &[0; 108], b"LAME", &[0; 17], &silence].concat();
         let frame = [[0xff, 0xfb, 0x90, 0].as_slice(), &[0; 32], &tag, &[0; 413 - 32 - 144]].concat();
         let samples = Some(1_152_000 - 1576);
-        assert_eq!(sound(&head(b"", 0, &frame), BYTES), Some(Sound { samples }));
+        assert_eq!(sound(&head(b"", 0, &frame), BYTES), Some(Streamed { samples }));
         let other = [&frame[..36 + 120], b"abcd", &frame[36 + 124..]].concat();
         assert!(!streams(&head(b"", 0, &other), BYTES), "nobody knows how much of it is silence");
         assert!(streams(&head(b"", 0, &frame), BYTES));

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use super::meter::Meter;
 use super::process::{self, Ended};
 use super::source::{LONGEST_GAP, Source};
+use super::split::LONGEST_WAIT;
 use super::{Clip, Limits, Runner, StepError, Task, TaskOutput, settled};
 
 /// What is said: complaints and nothing else.
@@ -139,7 +140,8 @@ async fn command(
     };
     arguments.extend(["-progress", "pipe:1"].map(String::from));
     let follow = async |report| Ok(meter.follow(report).await?);
-    let place = process::Place { directory: source.directory, time: runner.limits.time, stdin: feed };
+    let time = if feed.is_some() { LONGEST_WAIT } else { runner.limits.time };
+    let place = process::Place { directory: source.directory, time, stdin: feed };
     let (ended, ()) = process::follow(runner, &runner.tools.ffmpeg, &arguments, place, follow).await?;
     succeeded(ended, task, &runner.limits)
 }

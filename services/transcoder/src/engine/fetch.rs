@@ -10,7 +10,7 @@ use elastic_transcoder::{Failure, FailureCode};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::watch;
 
-use super::arrival::{self, Arrival, HEAD, Sound, TAIL};
+use super::arrival::{self, Arrival, HEAD, Streamed, TAIL};
 use super::source::input_name;
 use super::storage::{Incoming, Room};
 use super::{StepError, Storage, Task, TaskInput};
@@ -33,7 +33,7 @@ pub struct Rest<'a> {
     incoming: Incoming<'a>,
     path: PathBuf,
     bytes: u64,
-    sound: Sound,
+    sound: Streamed,
     written: watch::Sender<u64>,
 }
 
@@ -106,7 +106,7 @@ impl Rest<'_> {
     }
 }
 
-async fn look(path: PathBuf, bytes: u64) -> anyhow::Result<Option<Sound>> {
+async fn look(path: PathBuf, bytes: u64) -> anyhow::Result<Option<Streamed>> {
     let look = move || {
         let mut head = Vec::new();
         File::open(path)?.take(HEAD).read_to_end(&mut head)?;

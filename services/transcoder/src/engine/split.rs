@@ -20,7 +20,7 @@ mod bits;
 mod coder;
 mod cut;
 mod flac;
-mod mp3;
+pub mod mp3;
 mod mp4;
 mod remote;
 mod seam;
@@ -46,7 +46,6 @@ use super::{Runner, StepError, Task, TaskOutput, process};
 use coder::{Coder, Format, Parts, Stream};
 use cut::{Grid, Segment};
 
-pub use mp3::frame::Frame as Mp3Frame;
 pub use remote::{Part, make};
 
 /// Longer segments of floats are not made, in seconds: the samples of some lie on disk.
@@ -57,9 +56,9 @@ const WORTH: u64 = 15;
 const SHARE: u64 = 2;
 /// Samples that a segment has behind its own when it overlaps with the next.
 const AFTER: u64 = 8 * 1024;
-/// How long the decoder may run, most of which it waits for encoders that other jobs use; its processor time is bound
-/// as that of all.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a program may run that mostly waits: for encoders that other jobs use, or for its input. Its processor time
+/// is bound as that of all.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often one segment is tried.
 const TRIES: usize = 2;
 

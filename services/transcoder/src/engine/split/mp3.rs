@@ -7,7 +7,7 @@
 //! the first, and what it has of its sound in the frames before is put into those.
 
 pub mod frame;
-mod info;
+pub mod info;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
