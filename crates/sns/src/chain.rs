@@ -140,8 +140,8 @@ impl Judge {
     }
 }
 
-/// To whom SNS's certificates are issued. The Developer Guide speaks of the name with the region; certificates have
-/// been seen with both.
+/// To whom SNS's certificates are issued. The Developer Guide speaks of the name with the region. The two others are not
+/// documented, but nobody else than AWS can have a certificate for them.
 fn names(region: &Region) -> [String; 3] {
     let (region, domain) = (region.as_str(), region.domain());
     [format!("sns.{domain}"), format!("sns.{region}.{domain}"), format!("sns-signing.{region}.{domain}")]

@@ -82,7 +82,8 @@ pub async fn set_outcome(connection: &mut AnyConnection, message_id: &str, outco
         .map(|_| ())
 }
 
-/// Forgets up to `most` events, and as many jobs and rejected messages, that are older than `before`. Gives back how many rows went.
+/// Forgets up to `most` events, and as many jobs and rejected messages, that are older than `before`. Gives back how
+/// many rows went.
 pub async fn forget(connection: &mut AnyConnection, before: Timestamp, most: i64) -> Result<u64, sqlx::Error> {
     let mut gone = 0;
     for statement in [
