@@ -5,6 +5,9 @@
 //! shuts itself in first and then waits for the program's end, as a program that is to die with its parent dies with
 //! that thread.
 
+#[cfg(target_os = "linux")]
+mod filter;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -30,7 +33,7 @@ pub struct Sandbox {
     /// The program that has another killed when its parent dies (util-linux).
     setpriv: Option<PathBuf>,
     #[cfg(target_os = "linux")]
-    filter: Option<seccompiler::BpfProgram>,
+    filters: Option<[seccompiler::BpfProgram; 2]>,
 }
 
 /// A program that runs. It is killed when this is dropped.
@@ -93,44 +96,21 @@ impl Sandbox {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::BTreeMap;
-
     use landlock::{
         ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreated,
         RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
     };
-    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+    use seccompiler::BpfProgram;
 
     use super::*;
 
     /// What is used of Landlock; older kernels do what they know of it.
     const LANDLOCK: ABI = ABI::V6;
 
-    /// Calls that reach beyond the process: sockets, other processes, and what has been the way out of many a jail.
-    const FORBIDDEN: [i64; 17] = [
-        libc::SYS_socket,
-        libc::SYS_connect,
-        libc::SYS_bind,
-        libc::SYS_listen,
-        libc::SYS_accept4,
-        libc::SYS_ptrace,
-        libc::SYS_process_vm_readv,
-        libc::SYS_process_vm_writev,
-        libc::SYS_io_uring_setup,
-        libc::SYS_bpf,
-        libc::SYS_perf_event_open,
-        libc::SYS_userfaultfd,
-        libc::SYS_add_key,
-        libc::SYS_keyctl,
-        libc::SYS_mount,
-        libc::SYS_unshare,
-        libc::SYS_setns,
-    ];
-
     /// What a thread puts around itself.
     pub struct Walls {
         files: RulesetCreated,
-        filter: Option<BpfProgram>,
+        filters: Option<[BpfProgram; 2]>,
     }
 
     impl Walls {
@@ -138,10 +118,8 @@ mod linux {
             // It is the thread's own, and its children's.
             rustix::process::nice(NICE).context("cannot lower the priority")?;
             self.files.restrict_self().context("cannot restrict access to files")?;
-            if let Some(filter) = &self.filter {
-                seccompiler::apply_filter(filter).context("cannot restrict system calls")?;
-            }
-            Ok(())
+            let mut filters = self.filters.iter().flatten();
+            filters.try_for_each(|filter| seccompiler::apply_filter(filter)).context("cannot restrict system calls")
         }
     }
 
@@ -149,7 +127,7 @@ mod linux {
         pub(super) fn of_system(programs: &[PathBuf], setpriv: Option<PathBuf>) -> Self {
             let libraries = LIBRARIES.iter().map(PathBuf::from);
             let readable = libraries.chain(programs.iter().cloned()).chain(setpriv.clone()).collect();
-            Self { readable, setpriv, filter: filter() }
+            Self { readable, setpriv, filters: filter::filters() }
         }
 
         pub(super) fn walls(&self, directory: &Path) -> anyhow::Result<Walls> {
@@ -161,7 +139,7 @@ mod linux {
                 .create()?
                 .add_rules(path_beneath_rules(&self.readable, AccessFs::from_read(LANDLOCK)))?
                 .add_rules(path_beneath_rules([directory], AccessFs::from_all(LANDLOCK) & !AccessFs::Execute))?;
-            Ok(Walls { files, filter: self.filter.clone() })
+            Ok(Walls { files, filters: self.filters.clone() })
         }
 
         pub(super) fn missing(&self) -> Vec<&'static str> {
@@ -171,19 +149,11 @@ mod linux {
             let has_files = status.is_some_and(|status| status.ruleset != RulesetStatus::NotEnforced);
             let all = [
                 (has_files, "reading other files (Landlock: Linux 5.13 or newer)"),
-                (self.filter.is_some(), "the network (seccomp)"),
+                (self.filters.is_some(), "the network (seccomp)"),
                 (self.setpriv.is_some(), "outliving this process (setpriv of util-linux)"),
             ];
             all.into_iter().filter(|(is_there, _)| !is_there).map(|(_, name)| name).collect()
         }
-    }
-
-    /// `None` on a processor that the compiler of filters does not know.
-    fn filter() -> Option<BpfProgram> {
-        let denied = SeccompAction::Errno(libc::EPERM as u32);
-        let rules: BTreeMap<_, _> = FORBIDDEN.into_iter().map(|call| (call, Vec::new())).collect();
-        let processor = std::env::consts::ARCH.try_into().ok()?;
-        SeccompFilter::new(rules, SeccompAction::Allow, denied, processor).ok()?.try_into().ok()
     }
 }
 
@@ -278,6 +248,42 @@ mod tests {
         assert_eq!(said.trim(), "10");
         listener.set_nonblocking(true).unwrap();
         assert!(listener.accept().is_err(), "somebody connected");
+    }
+
+    /// What perl's `syscall` says of each of these calls, as numbers of errors.
+    async fn errors(sandbox: &Sandbox, calls: &[&str]) -> Vec<i32> {
+        let own = tempfile::tempdir().unwrap();
+        let calls: String = calls.iter().map(|call| format!("$! = 0; syscall({call}); print $! + 0, qq( );")).collect();
+        let (said, complaints) = shell(sandbox, own.path(), &format!("perl -e '{calls}'")).await;
+        assert_eq!(complaints, "");
+        said.split_whitespace().map(|number| number.parse().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn there_is_no_way_around_the_forbidden_calls() {
+        let Some(sandbox) = sandbox() else { return };
+        if !Path::new("/usr/bin/perl").exists() {
+            eprintln!("not tested: there is no perl");
+            return;
+        }
+        let (clone, clone3) = (libc::SYS_clone, libc::SYS_clone3);
+        // User, mount, network, pid, ipc, uts and cgroup, each with SIGCHLD, as fork would have it.
+        let flags = [0x1000_0000, 0x0002_0000, 0x4000_0000, 0x2000_0000, 0x0800_0000, 0x0400_0000, 0x0200_0000];
+        let clones: Vec<String> = flags.map(|flag| format!("{clone}, {}, 0, 0, 0, 0", flag | 17)).into();
+        let mut calls: Vec<&str> = clones.iter().map(String::as_str).collect();
+        let pair = format!("{}, 1, 1, 0, my $two = qq(12345678)", libc::SYS_socketpair);
+        let id = std::process::id();
+        let signal = format!("{}, {id}, 0", libc::SYS_kill);
+        let threads_signal = format!("{}, {id}, {id}, 0", libc::SYS_tgkill);
+        calls.extend([pair.as_str(), &signal, &threads_signal]);
+        assert_eq!(errors(&sandbox, &calls).await, vec![libc::EPERM; calls.len()]);
+        assert_eq!(errors(&sandbox, &[&format!("{clone3}, 0, 0")]).await, [libc::ENOSYS]);
+        if cfg!(target_arch = "x86_64") {
+            // Without the filter a kernel that does not know x32 says ENOSYS.
+            let x32 = [41, 53, 56, 435, 521, 539].map(|call| format!("{}, 0, 0, 0", 0x4000_0000_i64 | call));
+            let x32: Vec<&str> = x32.iter().map(String::as_str).collect();
+            assert_eq!(errors(&sandbox, &x32).await, vec![libc::EPERM; x32.len()]);
+        }
     }
 
     #[tokio::test]
