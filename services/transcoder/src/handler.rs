@@ -44,7 +44,8 @@ const GIVE_UP_KILLING_MS: i64 = 24 * 60 * 60 * 1000;
 /// Runs jobs.
 ///
 /// A message says that there is work, not which: the database says whose turn it is, and a lease that no two workers
-/// run the same job. A message that finds nothing to do is done.
+/// run the same job. A message that finds nothing to do is done. One of a job that was cancelled while it ran has what the
+/// job left removed.
 pub struct JobHandler {
     store: Store,
     engine: Arc<Engine>,
@@ -94,6 +95,25 @@ impl JobHandler {
             if begun.elapsed() > TURN || self.stop.is_cancelled() {
                 return Ok(self.pass_on(&claim.job.id).await?);
             }
+        }
+        Ok(())
+    }
+
+    /// Removes what a cancelled job has stored. Whoever runs a job does that too, but may have died before it was cancelled.
+    async fn tidy(&self, job_id: &str) -> Result<(), Failure> {
+        let mut connection = self.store.database.pool().acquire().await?;
+        // One that cannot be read is a matter of claiming.
+        let Ok(Some(job)) = store::find_job(&mut connection, job_id).await else { return Ok(()) };
+        if job.status != JobStatus::Canceled || job.timing.start_time_millis.is_none() {
+            return Ok(());
+        }
+        let Some(pipeline) = store::find_pipeline_of_job(&mut connection, &job.pipeline_id).await? else {
+            return Ok(());
+        };
+        drop(connection);
+        let presets = custom_presets(&self.store, &job).await?;
+        if let Ok(task) = task(&pipeline, &job, &presets, self.engine.runner.tools.coders) {
+            leftovers::remove(&self.s3, &task).await;
         }
         Ok(())
     }
@@ -286,7 +306,8 @@ impl JobHandler {
 
 impl Handler for JobHandler {
     async fn handle(&self, message: &queue::Message) -> Result<(), Failure> {
-        Message::parse(&message.body).map_err(Failure::Reject)?;
+        let job_id = Message::parse(&message.body).map_err(Failure::Reject)?;
+        self.tidy(&job_id).await?;
         self.turn().await
     }
 

@@ -74,6 +74,10 @@ pub async fn cancel(State(api): State<Api>, Named(id): Named) -> Reply {
         }
         progress::cancel(&mut job, Timestamp::now());
         if store::update_job(&mut transaction, &job, from).await? {
+            if from == JobStatus::Progressing {
+                // Whoever ran it may be dead: another removes what it has stored.
+                api.store().outbox.put(&mut transaction, &call(&api.inner.jobs_queue, &id)).await?;
+            }
             api.store().commit(transaction).await?;
             return accepted();
         }

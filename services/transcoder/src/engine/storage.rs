@@ -214,16 +214,11 @@ impl Storage {
             Ok(created) => created,
             Err(error) => return Err(refused(&error, object, Access::Write)),
         };
-        let upload_id = created.upload_id().context("S3 answered without an upload id")?;
-        let result = self.parts(path, size, object, upload_id).await;
-        if result.is_err() {
-            // Parts that stay cost storage; a bucket's lifecycle rule removes what this cannot.
-            let abort = self.s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
-            if let Err(error) = abort.send().await {
-                tracing::warn!(bucket, key, cause = %brief(&error), "cannot abort an upload in parts");
-            }
-        }
-        result
+        let upload_id = created.upload_id().context("S3 answered without an upload id")?.to_owned();
+        let mut begun = Begun { s3: &self.s3, object, upload_id, is_whole: false };
+        self.parts(path, size, object, &begun.upload_id).await?;
+        begun.is_whole = true;
+        Ok(())
     }
 
     async fn parts(&self, path: &Path, size: u64, object: &Object, upload_id: &str) -> Result<(), StepError> {
@@ -265,6 +260,31 @@ impl Storage {
     }
 }
 
+/// An upload in parts. It is aborted when it ends before it is whole: by an error, or because its job was stopped.
+struct Begun<'a> {
+    s3: &'a Client,
+    object: &'a Object,
+    upload_id: String,
+    is_whole: bool,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        // Parts that stay cost storage; a bucket's lifecycle rule removes what this cannot, as when the process ends.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if self.is_whole {
+            return;
+        }
+        let Object { bucket, key } = self.object.clone();
+        let abort = self.s3.abort_multipart_upload().bucket(&bucket).key(&key).upload_id(&self.upload_id);
+        runtime.spawn(async move {
+            if let Err(error) = abort.send().await {
+                tracing::warn!(bucket, key, cause = %brief(&error), "cannot abort an upload in parts");
+            }
+        });
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Access {
     Read,
@@ -295,4 +315,41 @@ where
         _ => return StepError::Again(anyhow!("S3, {bucket}/{key}: {}", brief(error))),
     };
     StepError::Failed(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use testing::{World, eventually};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_upload_that_is_dropped_leaves_no_parts() {
+        let (world, directory) = (World::start().await, tempfile::tempdir().unwrap());
+        let s3 = world.aws().s3.clone();
+        let path = directory.path().join("large");
+        // It takes seconds, and no room on the disk but for the parts that are sent.
+        let size = 2 * 1024 * 1024 * 1024;
+        std::fs::File::create(&path).unwrap().set_len(size).unwrap();
+        let object = Object { bucket: world.bucket().to_string(), key: "transcoded/large".into() };
+        let upload = async || {
+            let list = s3.list_multipart_uploads().bucket(&object.bucket).send().await.unwrap();
+            list.uploads().first().and_then(|upload| upload.upload_id.clone())
+        };
+        // Before its first part nobody may know yet that it has begun.
+        let has_parts = async || {
+            let list = s3.list_parts().bucket(&object.bucket).key(&object.key).upload_id(upload().await?);
+            (!list.send().await.unwrap().parts().is_empty()).then_some(())
+        };
+        let storage = Storage::new(s3.clone());
+        let patience = Duration::from_secs(60);
+        tokio::select! {
+            done = storage.store(&path, size, &object, "audio/wav", "job") => panic!("it is stored already: {done:?}"),
+            () = eventually(patience, has_parts) => {}
+        }
+        eventually(patience, async || upload().await.is_none().then_some(())).await;
+        assert!(s3.head_object().bucket(&object.bucket).key(&object.key).send().await.is_err());
+    }
 }

@@ -84,6 +84,38 @@ async fn cancelling_a_running_job_stops_its_ffmpeg() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_worker_stored_goes_when_its_job_is_cancelled() {
+    for database in databases().await {
+        let kind = database.kind();
+        let service = service(database).await;
+        let directory = tempfile::tempdir().unwrap();
+        service.put_file("media/a", &media::mp3(directory.path(), 1.0)).await;
+        let pipeline = service.pipeline().await;
+        set_status(&service, &pipeline, "Paused").await;
+        let outputs = vec![output("a.wav", WAV), output("b.wav", WAV)];
+        let job = service.create_job(&pipeline, "media/a", outputs).await;
+        let id = job.id().unwrap();
+        drained(&service).await;
+        let begun = r#"UPDATE jobs SET status = 'Progressing', lease_owner = 'dead', lease_until = $1,
+            document = replace(replace(document, 'Submitted', 'Progressing'), '"StartTimeMillis":null',
+                '"StartTimeMillis":1') WHERE id = $2"#;
+        // Nobody takes it over.
+        let lease = job.timing().unwrap().submit_time_millis().unwrap() + 3_600_000;
+        sqlx::query(begun).bind(lease).bind(id).execute(service.store.database.pool()).await.unwrap();
+        let s3 = &service.world.aws().s3;
+        let put = |key| s3.put_object().bucket(service.world.bucket()).key(key);
+        put("transcoded/a.wav").metadata("segue-job", id).send().await.unwrap();
+        // Somebody else's.
+        put("transcoded/b.wav").send().await.unwrap();
+        service.client.cancel_job().id(id).send().await.unwrap();
+        let head = async |key| s3.head_object().bucket(service.world.bucket()).key(key).send().await;
+        eventually(PATIENCE, async || head("transcoded/a.wav").await.is_err().then_some(())).await;
+        drained(&service).await;
+        assert!(head("transcoded/b.wav").await.is_ok(), "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_somebody_runs_is_left_alone_until_its_lease_ends() {
     for database in databases().await {
         let kind = database.kind();
