@@ -19,10 +19,20 @@ use tokio::runtime::Handle;
 /// Less than what people wait for.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
-/// Where systems keep the libraries of their programs.
+/// Where systems keep the libraries of their programs, and two devices without which some programs do not start: static
+/// builds of ffprobe take random numbers at once.
 #[cfg(target_os = "linux")]
-const LIBRARIES: [&str; 8] =
-    ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/etc/ld.so.cache", "/dev/null"];
+const LIBRARIES: [&str; 9] = [
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/nix/store",
+    "/etc/ld.so.cache",
+    "/dev/null",
+    "/dev/urandom",
+];
 
 /// Starts programs and keeps them in.
 #[derive(Debug)]

@@ -272,9 +272,10 @@ async fn one(runner: &Runner, input: &Source<'_>, task: &Task, plan: &Plan, numb
     for &Joined { index, coder } in &plan.joined {
         let tags = if is_first { input.tags_of(1) } else { ["-map_metadata", "-1"].map(String::from).into() };
         let take = ["-map", "0:a:0", "-map_chapters", "-1"].map(String::from).into_iter().chain(tags);
-        let take: Vec<String> = take.chain(task.outputs[index].encoding.codec.iter().cloned()).collect();
+        let take = take.chain(task.outputs[index].encoding.codec.iter().cloned());
+        let take: Vec<String> = take.chain(coder.frames(plan.stream.sound.rate)).collect();
         arguments.extend(take.iter().cloned());
-        arguments.extend(coder.part(plan.stream.sound.rate));
+        arguments.extend(coder.part().iter().copied().map(String::from));
         arguments.push(format!("file:{}", part_name(index, number)));
         if is_first && coder == Coder::Flac {
             arguments.extend(take);

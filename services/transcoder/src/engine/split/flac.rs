@@ -21,8 +21,8 @@ const STREAMINFO: usize = 8;
 /// A header holds the tags, and in a file of ours no picture.
 const MOST_HEADER: u64 = 32 * 1024 * 1024;
 
-/// Samples of each channel in a frame: the largest of the coder's sizes that last at most 105 ms (ffmpeg, flacenc.c,
-/// at its default level of compression).
+/// Samples of each channel in a frame: the largest of the coder's sizes that last at most 105 ms (ffmpeg 5.1, flacenc.c,
+/// at its default level of compression). Other versions choose others, and are told.
 pub fn block(rate: u32) -> u64 {
     const SIZES: [u64; 13] = [192, 256, 512, 576, 1024, 1152, 2048, 2304, 4096, 4608, 8192, 16_384, 32_768];
     let most = u64::from(rate) * 105 / 1000;
