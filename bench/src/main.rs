@@ -1,10 +1,11 @@
-//! Measures local-cloud and the transcoder, and what it is measured against, in one run on one machine.
+//! Measures local-cloud, the transcoder and notification-ingest, and what it is measured against, in one run on one machine.
 //!
 //! `cargo build --release --workspace --bins && target/release/bench` prints a line for each figure.
 //! With `--moto PATH/moto_server` the queue is measured on moto too; `--large` adds the start-up over
 //! 100,000 messages and 100,000 objects, which takes minutes to fill.
 
 mod cloud;
+mod ingest;
 mod lean;
 mod objects;
 mod process;
@@ -30,6 +31,9 @@ struct Args {
     /// Measures the transcoder instead, beside plain ffmpeg.
     #[arg(long)]
     transcode: bool,
+    /// Measures notification-ingest instead, beside OpenSSL.
+    #[arg(long)]
+    ingest: bool,
     /// Where data directories are made; a file system in memory would measure nothing.
     #[arg(long, default_value = ".")]
     dir: PathBuf,
@@ -41,6 +45,9 @@ async fn main() -> anyhow::Result<()> {
     let directory = tempfile::tempdir_in(args.dir.canonicalize()?)?;
     if args.transcode {
         return transcode::measure(directory.path()).await;
+    }
+    if args.ingest {
+        return ingest::measure(directory.path()).await;
     }
     let cloud = Cloud::local(&directory.path().join("data"))?;
     line("idle memory", &format!("{} MiB", cloud.resident_mib()?), "≤ 20 MiB");

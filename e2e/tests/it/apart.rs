@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// The settings that all processes share, as `docker compose` would give them.
-struct Deployment {
-    settings: Vec<(String, String)>,
-    processes: Vec<Process>,
+pub struct Deployment {
+    pub settings: Vec<(String, String)>,
+    pub processes: Vec<Process>,
 }
 
 impl Deployment {
-    fn command(&self, binary: &str) -> Command {
+    pub fn command(&self, binary: &str) -> Command {
         let mut command = Command::new(binaries::path(binary));
         command.envs(self.settings.iter().cloned()).env_remove("AWS_PROFILE");
         command
@@ -39,12 +39,12 @@ impl Deployment {
         check.arg("--health").env("SEGUE_LISTEN", address).status().expect("the check runs").success()
     }
 
-    fn set(&mut self, name: &str, value: &str) {
+    pub fn set(&mut self, name: &str, value: &str) {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts local-cloud and takes over the `export` lines that it prints.
-    fn start_local_cloud(&mut self, data: &std::path::Path) {
+    pub fn start_local_cloud(&mut self, data: &std::path::Path) {
         let mut child = self
             .command("local-cloud")
             .args(["--listen", "127.0.0.1:0", "--data-dir"])
@@ -66,18 +66,18 @@ impl Deployment {
         }
     }
 
-    fn setting(&self, name: &str) -> &str {
+    pub fn setting(&self, name: &str) -> &str {
         let found = self.settings.iter().find(|(known, _)| known == name);
         &found.expect("the setting is there").1
     }
 }
 
 /// A port that was free a moment ago.
-fn free_address() -> String {
+pub fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-async fn until_ready(address: &str) {
+pub async fn until_ready(address: &str) {
     let url = format!("http://{address}/readyz");
     eventually(Duration::from_secs(60), || async {
         reqwest::get(&url).await.ok().filter(|response| response.status().is_success())

@@ -3,6 +3,7 @@
 mod apart;
 mod api;
 mod binaries;
+mod chaos;
 mod crash;
 mod issuer;
 mod journey;
