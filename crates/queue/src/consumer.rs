@@ -14,10 +14,12 @@ use tokio::{
     time::{Instant, interval_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument, Span, field::Empty};
 
 use crate::{
-    backoff, deleter,
+    backoff, deleter, depth,
     handler::{Failure, Handler, Message},
+    metrics::{self, ConsumerMeters, Outcome},
 };
 
 /// The most messages of one receive (SQS API, ReceiveMessage).
@@ -68,12 +70,14 @@ struct Inner<H> {
     queue: Queue,
     settings: Settings,
     handler: H,
+    meters: ConsumerMeters,
 }
 
 impl<H: Handler> Consumer<H> {
     /// A consumer that does nothing until it is run.
     pub fn new(sqs: Client, queue: Queue, settings: Settings, handler: H) -> Self {
-        Self { inner: Arc::new(Inner { sqs, queue, settings, handler }) }
+        let meters = ConsumerMeters::new(&queue.url);
+        Self { inner: Arc::new(Inner { sqs, queue, settings, handler, meters }) }
     }
 
     /// Runs until `stop.intake` is cancelled and all work in hand has ended.
@@ -82,6 +86,8 @@ impl<H: Handler> Consumer<H> {
         let free = Arc::new(Semaphore::new(inner.settings.concurrency));
         let tasks = TaskTracker::new();
         let (deletions, deleter) = deleter::start(inner.sqs.clone(), inner.queue.url.clone());
+        let watch = depth::watch(inner.sqs.clone(), inner.queue.clone(), stop.intake.clone());
+        tasks.spawn(watch);
         let mut failures = 0;
         while let Some(permits) = take_permits(&free, &stop.intake).await {
             if !inner.handler.ready().await {
@@ -99,10 +105,12 @@ impl<H: Handler> Consumer<H> {
                     failures = 0;
                     for (message, permit) in messages.into_iter().zip(permits) {
                         let (inner, stop, deletions) = (inner.clone(), stop.clone(), deletions.clone());
-                        tasks.spawn(async move {
+                        let span = inner.span(&message);
+                        let process = async move {
                             inner.process(message, &stop.work, &deletions).await;
                             drop(permit);
-                        });
+                        };
+                        tasks.spawn(process.instrument(span));
                     }
                 }
                 Err(error) => {
@@ -159,6 +167,7 @@ impl<H: Handler> Inner<H> {
             .wait_time_seconds(WAIT_SECONDS)
             .visibility_timeout(seconds(self.settings.visibility_timeout))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .message_attribute_names("All")
             .send()
             .await
@@ -166,16 +175,24 @@ impl<H: Handler> Inner<H> {
         Ok(output.messages.unwrap_or_default())
     }
 
+    /// What is logged about the message bears these; the handler adds what it is [about](crate::about()).
+    fn span(&self, raw: &SqsMessage) -> Span {
+        let queue = metrics::name(&self.queue.url);
+        let id = raw.message_id.as_deref().unwrap_or_default();
+        tracing::info_span!("message", queue, id, file_id = Empty, job_id = Empty, user = Empty)
+    }
+
     /// Takes one message to its end: deleted, hidden until its next try, or among the dead letters.
     async fn process(&self, raw: SqsMessage, stop: &CancellationToken, deletions: &mpsc::Sender<String>) {
         let receipt = raw.receipt_handle.clone().unwrap_or_default();
         let message = read(&raw);
+        let mut in_hand = self.meters.begin(sent(&raw), message.receive_count);
         let Some(result) = self.handle(&message, &receipt, stop).await else {
             self.hide(&receipt, Duration::ZERO).await;
             return;
         };
         match result {
-            Ok(()) => {}
+            Ok(()) => in_hand.ended(Outcome::Done),
             Err(Failure::Reject(cause)) => {
                 tracing::error!(
                     message_id = message.id,
@@ -185,12 +202,20 @@ impl<H: Handler> Inner<H> {
                 );
                 if let Err(cause) = self.bury(&raw).await {
                     tracing::error!(message_id = message.id, %cause, "the dead-letter queue did not take the message; it will be tried again");
+                    in_hand.ended(Outcome::Retried);
                     self.hide(&receipt, self.settings.visibility_timeout).await;
                     return;
                 }
+                in_hand.ended(Outcome::Rejected);
             }
-            Err(Failure::Retry(cause)) => return self.retry(&message, &receipt, retry_delay(&message), &cause).await,
-            Err(Failure::RetryAfter(delay, cause)) => return self.retry(&message, &receipt, delay, &cause).await,
+            Err(Failure::Retry(cause)) => {
+                in_hand.ended(Outcome::Retried);
+                return self.retry(&message, &receipt, retry_delay(&message), &cause).await;
+            }
+            Err(Failure::RetryAfter(delay, cause)) => {
+                in_hand.ended(Outcome::Retried);
+                return self.retry(&message, &receipt, delay, &cause).await;
+            }
         }
         // The deleter lives as long as a sender does.
         let _ = deletions.send(receipt).await;
@@ -268,6 +293,11 @@ fn read(raw: &SqsMessage) -> Message {
         attributes: raw.message_attributes.as_ref().map(texts).unwrap_or_default(),
         receive_count: receive_count.and_then(|count| count.parse().ok()).unwrap_or(1),
     }
+}
+
+/// When the message was sent, in milliseconds since 1970.
+fn sent(raw: &SqsMessage) -> Option<u64> {
+    raw.attributes.as_ref()?.get(&MessageSystemAttributeName::SentTimestamp)?.parse().ok()
 }
 
 fn texts(attributes: &HashMap<String, MessageAttributeValue>) -> HashMap<String, String> {

@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 /// How long a relay may take to send what it claimed before another one may try, in milliseconds.
 const LEASE_MS: i64 = 30_000;
+/// Rows are counted up to this many: more is too many in any case, and counting takes time.
+const COUNT: i64 = 10_000;
 /// The most rows of one claim.
 const CLAIM: i64 = 100;
 
@@ -119,6 +121,19 @@ impl Outbox {
         let mut claimed = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         claimed.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(claimed)
+    }
+
+    /// How many messages wait, and since when the oldest does.
+    pub(crate) async fn waiting(&self) -> Result<(i64, Option<Timestamp>), sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS count, MIN(created_at) AS oldest
+             FROM (SELECT created_at FROM outbox ORDER BY id LIMIT $1) AS waiting",
+        )
+        .bind(COUNT)
+        .fetch_one(&self.pool)
+        .await?;
+        let oldest: Option<i64> = row.try_get("oldest")?;
+        Ok((row.try_get("count")?, oldest.map(Timestamp::from_millis)))
     }
 
     /// Removes what was sent.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    convert::Infallible,
     time::Duration,
 };
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     backoff,
+    metrics::{self, RelayMeters},
     outbox::{Claimed, Outbox, Target},
 };
 
@@ -39,17 +41,38 @@ pub struct Relay {
     sns: aws_sdk_sns::Client,
     /// Queue URLs by name: one entry for each queue that a service sends to.
     urls: Mutex<HashMap<String, String>>,
+    meters: RelayMeters,
 }
 
 impl Relay {
-    /// A relay that does nothing until it is run.
+    /// A relay that does nothing until it is run. Its metrics bear the name of the service whose outbox it is.
     #[must_use]
-    pub fn new(outbox: Outbox, sqs: aws_sdk_sqs::Client, sns: aws_sdk_sns::Client) -> Self {
-        Self { outbox, sqs, sns, urls: Mutex::default() }
+    pub fn new(service: &'static str, outbox: Outbox, sqs: aws_sdk_sqs::Client, sns: aws_sdk_sns::Client) -> Self {
+        Self { outbox, sqs, sns, urls: Mutex::default(), meters: RelayMeters::new(service) }
     }
 
     /// Runs until `stop` is cancelled. What is then unsent waits for the next start.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        tokio::select! {
+            ended = self.relay(&stop) => ended,
+            // Beside the relay, so that an outbox whose target hangs is seen to grow.
+            never = self.measure() => match never {},
+        }
+    }
+
+    async fn measure(&self) -> Infallible {
+        loop {
+            // A database that is away is told of by the relay.
+            if let Ok((rows, oldest)) = self.outbox.waiting().await {
+                let age = oldest.map_or(0, |oldest| Timestamp::now().as_millis() - oldest.as_millis());
+                self.meters.rows.set(rows as f64);
+                self.meters.oldest.set(age.max(0) as f64 / 1000.0);
+            }
+            tokio::time::sleep(metrics::PAUSE).await;
+        }
+    }
+
+    async fn relay(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let mut failures = 0;
         while !stop.is_cancelled() {
             let step = tokio::time::timeout(ROUND, self.step()).await;
@@ -102,7 +125,9 @@ impl Relay {
             };
             let sent: Vec<String> =
                 batch.iter().map(|row| row.id.clone()).filter(|id| !failed.contains_key(id)).collect();
+            self.meters.failed.increment(failed.len() as u64);
             self.outbox.sent(&sent).await?;
+            self.meters.sent.increment(sent.len() as u64);
             for row in batch {
                 if let Some(cause) = failed.get(&row.id) {
                     self.put_off(row, cause).await?;

@@ -183,6 +183,7 @@ pub fn require<S: Clone + Send + Sync + 'static>(router: axum::Router<S>, verifi
 async fn authenticate(State(verifier): State<Verifier>, mut request: Request, next: Next) -> Response {
     match verifier.verify(request.headers().get(header::AUTHORIZATION)).await {
         Ok((user, expiry)) => {
+            tracing::Span::current().record("user", user.as_str());
             if let Some(operator) = verifier.operator(&user) {
                 request.extensions_mut().insert(operator);
             }

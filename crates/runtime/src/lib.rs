@@ -4,6 +4,7 @@ pub mod auth;
 pub mod aws;
 pub mod health;
 pub mod http;
+pub mod metrics;
 pub mod process;
 pub mod provision;
 pub mod shutdown;

@@ -9,6 +9,7 @@ use common::Names;
 use crate::{
     Aws, Health, Shutdown,
     http::{self, Limits},
+    metrics,
     telemetry::{self, TelemetryArgs},
 };
 
@@ -110,6 +111,7 @@ where
     T: Future<Output = anyhow::Result<Router>>,
 {
     telemetry::init(&args.telemetry).context("--log (SEGUE_LOG)")?;
+    metrics::install().context("cannot measure")?;
     let limits = args.connections.limits();
     let listener = http::bind(args.listen, "--listen (SEGUE_LISTEN)").await?;
     let address = listener.local_addr()?;

@@ -13,6 +13,7 @@ use crate::{
     Settings,
     certificate::{Certificate, UnusableCertificate},
     chain::{self, Chain, Judge},
+    metrics::{self, Source},
     signing_cert_url::SigningCertUrl,
     verifier::Refused,
 };
@@ -81,6 +82,7 @@ impl Certificates {
 
     pub(crate) async fn get(&self, url: &SigningCertUrl, now: OffsetDateTime) -> Result<Arc<Certificate>, Refused> {
         if let Some(found) = self.known().find(url, Instant::now()) {
+            metrics::found(if found.is_ok() { Source::Cache } else { Source::Failure });
             return found.map_err(|failure| failure.refuse(url));
         }
         // One fetch at a time: a crowd that waits for one certificate makes one request, and a crowd that asks for
@@ -94,6 +96,7 @@ impl Certificates {
         let late = || Failure::Unavailable("its issuers did not come in time".to_owned());
         let fetched = tokio::time::timeout(self.timeout * 2, self.load(url, now)).await.unwrap_or_else(|_| Err(late()));
         let fetched = fetched.map(Arc::new);
+        metrics::found(if fetched.is_ok() { Source::Fetch } else { Source::Failure });
         self.known().keep(url, &fetched, Instant::now());
         fetched.map_err(|failure| failure.refuse(url))
     }

@@ -42,6 +42,7 @@ mod certificate;
 mod chain;
 mod envelope;
 mod fetch;
+mod metrics;
 mod signing_cert_url;
 mod verifier;
 
@@ -50,5 +51,6 @@ pub use certificate::UnusableCertificate;
 pub use chain::{InvalidRoot, Root, Roots};
 pub use envelope::{Confirmation, DecodeError, Envelope, Kind, MAX_ENVELOPE_BYTES};
 pub use fetch::Unavailable;
+pub use metrics::describe_metrics;
 pub use signing_cert_url::{Endpoint, InvalidEndpoint, InvalidRegion, Region};
 pub use verifier::{Refused, Settings, SetupError, Verifier};

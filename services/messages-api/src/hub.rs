@@ -8,7 +8,7 @@ use std::{
 use common::UserId;
 use tokio::sync::watch;
 
-use crate::{config::StreamArgs, store::Head};
+use crate::{config::StreamArgs, metrics::Open, store::Head};
 
 /// The open streams of this process. Cheap to clone.
 ///
@@ -53,6 +53,7 @@ pub struct Subscription {
     hub: Hub,
     owner: UserId,
     head: watch::Receiver<Head>,
+    _open: Open,
 }
 
 impl Hub {
@@ -78,7 +79,7 @@ impl Hub {
         let head = connected.head.subscribe();
         users.open += 1;
         drop(users);
-        Ok(Subscription { hub: self.clone(), owner: owner.clone(), head })
+        Ok(Subscription { hub: self.clone(), owner: owner.clone(), head, _open: Open::begin() })
     }
 
     /// Tells the streams of `owner`. Word that comes late, after word of a later change, is dropped.

@@ -6,6 +6,7 @@
 mod config;
 mod feed;
 mod hub;
+mod metrics;
 mod notice;
 mod poll;
 mod results;
@@ -29,6 +30,7 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 /// Starts the service: its consumer and its watch for other processes' notices run on the platform's
 /// shutdown; its routes are given back.
 pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router> {
+    metrics::describe(config.streams.max_streams);
     let verifier = Verifier::new(&config.auth).context("--jwks-url (SEGUE_JWKS_URL)")?;
     let database = Database::connect(&config.database, "messages_api", &MIGRATOR).await?;
     let (store, hub) = (Store::new(database.clone()), Hub::new(&config.streams));

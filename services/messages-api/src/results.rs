@@ -6,7 +6,7 @@ use common::{
 };
 use queue::{Failure, Handler, Message};
 
-use crate::{hub::Hub, notice::NewNotice, store::Store};
+use crate::{hub::Hub, metrics, notice::NewNotice, store::Store};
 
 /// Handles the queue `results-messages`.
 pub struct Results {
@@ -16,7 +16,9 @@ pub struct Results {
 
 impl Handler for Results {
     async fn handle(&self, message: &Message) -> Result<(), Failure> {
-        match Event::decode(&message.body).map_err(Failure::reject)? {
+        let event = Event::decode(&message.body).map_err(Failure::reject)?;
+        queue::about_event(&event);
+        match event {
             Event::TranscodeResult(result) => Ok(self.tell(NewNotice::of(&result)).await?),
             Event::WebhookDisabled(disabled) => Ok(self.tell(Some(NewNotice::of_webhook(&disabled))).await?),
             Event::FileDeleted(deleted) => Ok(self.store.mute(deleted.file_id, Timestamp::now()).await?),
@@ -36,6 +38,7 @@ impl Results {
         match self.store.add(&notice, Timestamp::now()).await? {
             Some(head) => {
                 self.hub.publish(&notice.owner, head);
+                metrics::stored(notice.kind);
                 tracing::info!(%about, kind = notice.kind, "notice stored");
             }
             None => tracing::debug!(%about, "the owner has been told already, or deleted the file"),

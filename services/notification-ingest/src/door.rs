@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 use crate::{
     body,
     intake::{Arrival, Intake, IntakeError, Source},
+    metrics,
 };
 
 /// The topic, so that it can be judged before the body is read (SNS Developer Guide, "HTTP/HTTPS headers").
@@ -55,6 +56,7 @@ async fn receive(State(door): State<Door>, request: Request) -> Result<StatusCod
     let answer = take(&door, request).await;
     if let Err(problem) = &answer {
         door.intake.rejects().refused(problem.status());
+        metrics::refused(problem.slug());
     }
     answer
 }

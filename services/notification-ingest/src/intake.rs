@@ -14,6 +14,7 @@ use sqlx::AnyConnection;
 use self::{group::Group, recent::Recent};
 use crate::{
     event::{Event, Unreadable, outgoing},
+    metrics,
     rejected::Rejects,
     store::{
         self, Row,
@@ -120,6 +121,7 @@ impl Intake {
     pub async fn accept(&self, arrival: Arrival<'_>) -> Result<Outcome, IntakeError> {
         if self.shared.recent.has(arrival.message_id) {
             tracing::debug!(message_id = arrival.message_id, "a message that has been here lately");
+            metrics::taken(arrival.source, Outcome::Duplicate);
             return Ok(Outcome::Duplicate);
         }
         let event = match Event::parse(arrival.message) {
@@ -129,6 +131,9 @@ impl Intake {
                 return Err(error.into());
             }
         };
+        if let Ok(job) = event.job() {
+            queue::about(Some(job.file_id), Some(event.job_id()), &job.owner);
+        }
         let work = Work {
             event: Arc::new(event),
             message_id: arrival.message_id.into(),
@@ -138,6 +143,7 @@ impl Intake {
         let stored = self.shared.group.run(work.clone(), |batch| self.store_all(batch)).await;
         let outcome = stored.map_err(IntakeError::Database)?;
         self.shared.recent.remember(arrival.message_id);
+        metrics::taken(arrival.source, outcome);
         log(&work.event, arrival.message_id, outcome);
         Ok(outcome)
     }

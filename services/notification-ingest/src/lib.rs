@@ -9,6 +9,7 @@ mod consumer;
 mod door;
 mod event;
 mod intake;
+mod metrics;
 mod reason;
 mod rejected;
 mod store;
@@ -33,6 +34,7 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 /// Starts the service: consumer, relay and sweep run on the platform's shutdown; its routes are given back.
 pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router> {
+    metrics::describe();
     let (aws, names) = (&platform.aws, &platform.names);
     let queue = find::queue(&aws.sqs, names, TRANSCODER_EVENTS).await?;
     let own_topic: TopicArn = find::topic_arn(&aws.sqs, names, TRANSCODER_EVENTS, &queue).await?.parse()?;
@@ -61,7 +63,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     let events = Events::new(intake.clone(), verifier.clone(), config.sns_verify_queued);
     let settings = Settings { concurrency: usize::from(config.consumer_concurrency), ..Settings::default() };
     let consumer = Consumer::new(aws.sqs.clone(), queue, settings, events);
-    let relay = Relay::new(outbox, aws.sqs.clone(), aws.sns.clone());
+    let relay = Relay::new("notification-ingest", outbox, aws.sqs.clone(), aws.sns.clone());
     let (stopping, work) = (platform.shutdown.intake(), platform.shutdown.work());
     let stop = Stop { intake: stopping.clone(), work };
     platform.shutdown.spawn("transcoder-events consumer", consumer.run(stop));

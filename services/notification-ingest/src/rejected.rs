@@ -22,6 +22,7 @@ use runtime::{Operator, Page, PageParams, Problem};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::metrics;
 use crate::store::rejected::{self, NewRejected, Rejected};
 
 /// The table is cut to its bound once in so many rows, and at start.
@@ -52,9 +53,11 @@ impl Rejects {
 
     /// The same in the caller's transaction.
     pub async fn put_in(&self, connection: &mut sqlx::AnyConnection, new: NewRejected<'_>) -> Result<(), sqlx::Error> {
-        if rejected::put(connection, new, Timestamp::now()).await?
-            && self.written.fetch_add(1, Ordering::Relaxed).is_multiple_of(TRIM_EVERY)
-        {
+        let is_new = rejected::put(connection, new, Timestamp::now()).await?;
+        if is_new {
+            metrics::rejected(new.reason);
+        }
+        if is_new && self.written.fetch_add(1, Ordering::Relaxed).is_multiple_of(TRIM_EVERY) {
             rejected::trim(connection, self.keep).await?;
         }
         Ok(())

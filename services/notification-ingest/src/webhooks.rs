@@ -28,6 +28,7 @@ use queue::{Consumer, Outbox, Settings, Stop, find};
 use runtime::{Platform, auth::Verifier};
 use tokio::sync::Notify;
 
+pub use client::Attempt;
 pub use config::WebhookArgs;
 pub use target::PrivateHost;
 

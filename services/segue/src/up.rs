@@ -16,6 +16,7 @@ use common::Names;
 use runtime::{
     Aws, Health, Platform, Shutdown,
     http::{self, Limits},
+    metrics,
     process::ConnectionArgs,
     telemetry::{self, TelemetryArgs},
 };
@@ -47,6 +48,7 @@ pub struct UpArgs {
 /// Runs until a signal comes or a part fails.
 pub async fn run(args: UpArgs) -> anyhow::Result<()> {
     telemetry::init(&args.telemetry).context("--log (SEGUE_LOG)")?;
+    metrics::install().context("cannot measure")?;
     let limits = args.connections.limits();
     let listener = http::bind(args.listen, "--listen (SEGUE_LISTEN)").await?;
     let aws_listener = http::bind(args.aws_listen, "--aws-listen (SEGUE_AWS_LISTEN)").await?;

@@ -27,7 +27,9 @@ pub struct RequestHandler {
 
 impl Handler for RequestHandler {
     async fn handle(&self, message: &Message) -> Result<(), Failure> {
-        match Event::decode(&message.body).map_err(Failure::reject)? {
+        let event = Event::decode(&message.body).map_err(Failure::reject)?;
+        queue::about_event(&event);
+        match event {
             Event::TranscodeRequest(request) => self.transcode(&request).await,
             Event::FileDeleted(deleted) => self.forget(deleted.file_id).await,
             Event::TranscodeResult(_) | Event::WebhookDisabled(_) => Err(Failure::reject(DecodeError::Kind)),

@@ -43,7 +43,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     let settings = Settings { concurrency: config.concurrency.into(), ..Settings::default() };
     let stop = Stop { intake: shutdown.intake(), work: shutdown.work() };
     shutdown.spawn("transcode-worker consumer", Consumer::new(aws.sqs.clone(), queue, settings, handler).run(stop));
-    let relay = Relay::new(outbox, aws.sqs.clone(), aws.sns.clone());
+    let relay = Relay::new("transcode-worker", outbox, aws.sqs.clone(), aws.sns.clone());
     shutdown.spawn("transcode-worker relay", relay.run(shutdown.intake()));
     platform.health.check("transcode-worker database", move || {
         let database = database.clone();

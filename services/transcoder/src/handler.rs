@@ -11,6 +11,7 @@ use elastic_transcoder::{Failure as JobFailure, FailureCode, Job, JobInput, JobS
 use queue::{Failure, Handler};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::engine::{AlbumArt, Clip, Coders, Encoding, Engine, Object, Report, Task, TaskInput, TaskOutput, demuxer};
@@ -18,7 +19,7 @@ use crate::gauge::{Progress, Reading, gauge};
 use crate::message::{Message, request};
 use crate::share::Sharing;
 use crate::store::{self, Lease, Store};
-use crate::{events, leftovers, progress};
+use crate::{events, leftovers, metrics, progress};
 
 /// Whoever runs a job says so this often, and so hears this soon that it was cancelled.
 const BEAT: Duration = Duration::from_secs(5);
@@ -91,7 +92,8 @@ impl JobHandler {
     async fn turn(&self) -> Result<(), Failure> {
         let begun = Instant::now();
         while let Some(claim) = self.claim().await? {
-            self.run(&claim).await?;
+            let span = tracing::info_span!("job", job_id = claim.job.id);
+            self.run(&claim).instrument(span).await?;
             if begun.elapsed() > TURN || self.stop.is_cancelled() {
                 return Ok(self.pass_on(&claim.job.id).await?);
             }
@@ -188,6 +190,7 @@ impl JobHandler {
         };
         task.offers = self.settings.sharing.as_ref().map(|sharing| sharing.offers(job_id, &claim.owner));
         let (gauge, reading) = gauge();
+        let begun = Instant::now();
         let ran = tokio::select! {
             ran = self.engine.run(&task, &gauge) => ran,
             // Dropping the engine's work kills its ffmpeg.
@@ -199,7 +202,10 @@ impl JobHandler {
         };
         // The lease is not renewed any more, so what is only tidied up comes last.
         let ended = match ran {
-            Ok(report) => self.finish(claim, &report, Some(&task)).await,
+            Ok(report) => {
+                metrics::worked(begun.elapsed(), &report.detected, report.outcome.is_ok());
+                self.finish(claim, &report, Some(&task)).await
+            }
             Err(cause) if running_ms() > GIVE_UP_FAILING_MS => {
                 tracing::error!(job_id, cause = format!("{cause:#}"), "job given up");
                 self.finish(claim, &failed(given_up()), Some(&task)).await
@@ -299,6 +305,7 @@ impl JobHandler {
             self.store.outbox.put(&mut transaction, &outgoing).await?;
         }
         self.store.commit(transaction).await?;
+        metrics::ended(job.status);
         tracing::info!(job_id, status = %job.status, "job ended");
         Ok(())
     }

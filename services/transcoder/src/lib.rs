@@ -11,6 +11,7 @@ mod gauge;
 mod handler;
 mod leftovers;
 mod message;
+mod metrics;
 mod progress;
 mod share;
 mod store;
@@ -41,6 +42,8 @@ const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts the service: its consumer and relay run on the platform; the API's routes are given back.
 pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router> {
+    metrics::describe();
+    metrics::scratch_limit(config.engine.max_scratch_bytes);
     let engine = Arc::new(engine(platform, &config.engine).await?);
     let coders = engine.runner.tools.coders;
     let store = Store::new(Database::connect(&config.database, SCHEMA, &MIGRATIONS).await?);
@@ -64,7 +67,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
         shutdown.intake(),
     );
     let consumer = Consumer::new(platform.aws.sqs.clone(), queue, settings, handler);
-    let relay = Relay::new(store.outbox.clone(), platform.aws.sqs.clone(), platform.aws.sns.clone());
+    let relay = Relay::new("transcoder", store.outbox.clone(), platform.aws.sqs.clone(), platform.aws.sns.clone());
     shutdown.spawn("transcoder's consumer", consumer.run(Stop { intake: shutdown.intake(), work: shutdown.work() }));
     shutdown.spawn("transcoder's relay", relay.run(shutdown.intake()));
     if let Some(sharing) = sharing.clone() {

@@ -13,7 +13,8 @@ use sqlx::migrate::Migrator;
 use sqlx::{Any, Transaction};
 
 pub use jobs::{
-    Created, count_waiting, create_job, find_job, jobs_by_pipeline, jobs_by_status, see_job, update_job, waiting,
+    Created, count_in, count_waiting, create_job, find_job, jobs_by_pipeline, jobs_by_status, see_job, update_job,
+    waiting,
 };
 pub use offers::{
     Offer, OfferState, Seen, claim_offer, create_offer, delete_offer, end_offer, find_offer_state, next_offer,

@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use common::Timestamp;
+use elastic_transcoder::JobStatus;
 use tokio_util::sync::CancellationToken;
 
 use crate::message::request;
+use crate::metrics;
 use crate::share::Sharing;
 use crate::store::{self, Store, old};
 
@@ -21,6 +23,8 @@ const ENDED_MS: i64 = 30 * 1000;
 const WAITING_MS: i64 = 60 * 1000;
 /// A client token makes the same job for this long.
 const TOKEN_MS: i64 = 30 * DAY_MS;
+/// Counting more takes time and says no more.
+const MOST_COUNTED: i64 = 10_000;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What the sweep needs to know.
@@ -46,6 +50,9 @@ pub async fn run(store: Store, settings: Settings, stop: CancellationToken) -> a
         if let Err(cause) = clear(&store, settings.keep_days, now).await {
             tracing::error!(%cause, "cannot delete what is old; the sweep tries again");
         }
+        if let Err(cause) = measure(&store).await {
+            tracing::debug!(%cause, "cannot count unfinished jobs");
+        }
         if let Some(sharing) = &settings.sharing {
             sharing.sweep().await;
         }
@@ -66,6 +73,14 @@ async fn ask_again(store: &Store, jobs_queue: &str, now: Timestamp) -> Result<us
     }
     store.commit(transaction).await?;
     Ok(still.len())
+}
+
+async fn measure(store: &Store) -> Result<(), sqlx::Error> {
+    let mut connection = store.database.pool().acquire().await?;
+    let waiting = store::count_in(&mut connection, JobStatus::Submitted, MOST_COUNTED).await?;
+    let running = store::count_in(&mut connection, JobStatus::Progressing, MOST_COUNTED).await?;
+    metrics::unfinished(waiting, running);
+    Ok(())
 }
 
 /// One statement a transaction: none has to wait for the others.

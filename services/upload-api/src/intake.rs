@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
 use crate::{
-    error, keys,
+    error, keys, metrics,
     payload::{Label, Payload},
     places::{Place, Places},
     requests::Requests,
@@ -84,6 +84,7 @@ impl Intake {
         let this = self.clone();
         let task = async move {
             let result = this.receive(order, payload, label).await;
+            metrics::ended(result.is_ok());
             drop(place);
             result
         };
@@ -97,6 +98,7 @@ impl Intake {
             () = self.work.cancelled() => return Err(stopping()),
         };
         let id = FileId::generate();
+        tracing::Span::current().record("file_id", tracing::field::display(id));
         uploads::insert(&mut *self.database.pool().acquire().await?, id, Timestamp::now()).await?;
         let result = tokio::select! {
             result = self.store(id, &order, &mut payload, &label, start) => result,
@@ -156,9 +158,11 @@ impl Intake {
         if !uploads::finish(&mut transaction, new.id).await? {
             return Err(given_up());
         }
+        let new_size = new.size;
         let file = files::insert(&mut transaction, &new, Timestamp::now()).await?;
         self.requests.put(&mut transaction, new.id, new.owner, new.filename, new.profile).await?;
         self.requests.commit(transaction).await?;
+        tracing::info!(size = new_size, "file stored");
         Ok(file)
     }
 

@@ -9,6 +9,7 @@ mod disposition;
 mod error;
 mod intake;
 mod keys;
+mod metrics;
 mod payload;
 mod places;
 mod purge;
@@ -47,6 +48,7 @@ use crate::{
 /// Starts the service: its tables, its consumer, relay and sweeps on the platform's life, and its
 /// readiness. Gives its routes, which all want a token.
 pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router> {
+    metrics::describe(config.uploads_at_once);
     let verifier = Verifier::new(&config.auth)?;
     let migrations = sqlx::migrate!("./migrations");
     let database = Database::connect(&config.database, "upload_api", &migrations).await?;
@@ -61,7 +63,7 @@ pub async fn start(config: Config, platform: &Platform) -> anyhow::Result<Router
     let places = Places::new(config.uploads_at_once, config.uploads_per_user);
     let intake = Intake::new(database.clone(), storage.clone(), requests.clone(), bounds, places, &platform.shutdown);
     let state = AppState { database, storage, requests, intake, purge: Wake::default(), bounds };
-    let relay = Relay::new(outbox, aws.sqs.clone(), aws.sns.clone());
+    let relay = Relay::new("upload-api", outbox, aws.sqs.clone(), aws.sns.clone());
     platform.shutdown.spawn("upload-api's outbox relay", relay.run(platform.shutdown.intake()));
     spawn_tasks(&state, platform, queue);
     add_checks(&state, platform);

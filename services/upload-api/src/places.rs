@@ -9,7 +9,7 @@ use std::{
 use common::UserId;
 use runtime::Problem;
 
-use crate::error;
+use crate::{error, metrics::Open};
 
 /// All places. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +32,7 @@ struct Taken {
 pub struct Place {
     places: Places,
     user: UserId,
+    _open: Open,
 }
 
 impl Places {
@@ -54,7 +55,7 @@ impl Places {
         }
         taken.of.insert(user.clone(), of_user + 1);
         taken.all += 1;
-        Ok(Place { places: self.clone(), user: user.clone() })
+        Ok(Place { places: self.clone(), user: user.clone(), _open: Open::begin() })
     }
 }
 

@@ -25,7 +25,9 @@ pub struct Results {
 
 impl Handler for Results {
     async fn handle(&self, message: &Message) -> Result<(), Failure> {
-        match Event::decode(&message.body).map_err(Failure::reject)? {
+        let event = Event::decode(&message.body).map_err(Failure::reject)?;
+        queue::about_event(&event);
+        match event {
             Event::TranscodeResult(result) => Ok(self.apply(result).await?),
             // It was this service that said so; and webhooks are no business of files.
             Event::FileDeleted(_) | Event::WebhookDisabled(_) => Ok(()),

@@ -1,6 +1,7 @@
 //! The contracts of both ends of a queue, on a local cloud and on each database.
 
 mod consumer;
+mod metrics;
 mod outbox;
 
 use std::time::Duration;

@@ -15,7 +15,7 @@ async fn open(database: &TestDatabase) -> Database {
 }
 
 fn relay(world: &World, outbox: &Outbox, stop: &CancellationToken) -> tokio::task::JoinHandle<anyhow::Result<()>> {
-    let relay = Relay::new(outbox.clone(), world.aws().sqs.clone(), world.aws().sns.clone());
+    let relay = Relay::new("test", outbox.clone(), world.aws().sqs.clone(), world.aws().sns.clone());
     tokio::spawn(relay.run(stop.clone()))
 }
 

@@ -64,6 +64,12 @@ impl Problem {
         self.status
     }
 
+    /// What names its kind, the same for ever.
+    #[must_use]
+    pub const fn slug(&self) -> &'static str {
+        self.slug
+    }
+
     pub(crate) fn cause(&self) -> Option<&anyhow::Error> {
         self.cause.as_deref()
     }

@@ -10,10 +10,10 @@ use axum::{
 use futures::FutureExt;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 use uuid::Uuid;
 
-use super::Problem;
+use super::{Problem, measure::Measured};
 
 /// The header that carries the request's id, in and out.
 const X_REQUEST_ID: &str = "x-request-id";
@@ -30,7 +30,9 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let expects = request.headers().contains_key(header::EXPECT);
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, method = %request.method(), route);
+    let measured = Measured::begin(request.method(), &route);
+    // What is empty is known later: the user by the token, the others by whoever handles the request.
+    let span = tracing::info_span!("request", id, method = %request.method(), route, user = Empty, file_id = Empty, job_id = Empty);
     request.extensions_mut().insert(RequestId(id.clone()));
     async move {
         let start = Instant::now();
@@ -46,8 +48,9 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
         if expects && !response.status().is_success() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        measured.answered(response.status());
         let (status, ms) = (response.status().as_u16(), start.elapsed().as_millis() as u64);
-        if matches!(route.as_str(), "/healthz" | "/readyz") {
+        if matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") {
             tracing::debug!(status, ms, "answered");
         } else {
             tracing::info!(status, ms, "answered");

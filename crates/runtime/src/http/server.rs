@@ -8,7 +8,7 @@ use http_server::Limits;
 use tokio::net::TcpListener;
 
 use super::{Problem, request};
-use crate::{Health, Shutdown};
+use crate::{Health, Shutdown, metrics};
 
 /// Binds `address`; a port that is taken gives one clear line.
 pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
@@ -16,11 +16,12 @@ pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListe
     TcpListener::bind(address).await.with_context(hint)
 }
 
-/// Adds to a service's routes what all services have: health, problems for what is missing, and
-/// the span, id and log line of each request.
+/// Adds to a service's routes what all services have: health, metrics, problems for what is missing,
+/// and the span, id, count and log line of each request.
 pub fn finish(routes: Router, health: &Health) -> Router {
     routes
         .merge(health.router())
+        .merge(metrics::router())
         .fallback(|| async { Problem::not_found("page") })
         .layer(middleware::from_fn(request::observe))
 }

@@ -19,6 +19,7 @@ use super::{
     secret::Secret,
     target::{PrivateHost, Refused, Target},
 };
+use crate::metrics;
 
 /// How long making a connection may take, with the lookup of its host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -111,7 +112,9 @@ impl Poster {
             Some(response) => Some(excerpt(response, self.timeout.saturating_sub(latency)).await),
             None => None,
         };
-        Attempt { at, latency, status, response, error }
+        let attempt = Attempt { at, latency, status, response, error };
+        metrics::attempted(&attempt);
+        attempt
     }
 
     async fn send(&self, url: &str, post: &Post<'_>, at: Timestamp) -> Result<Response, String> {

@@ -23,6 +23,7 @@ use super::{
     retry::{Patience, later},
     store::turns::{self, Due, Standing, Turn},
 };
+use crate::metrics;
 
 /// How often to look for what another process stored, or what is due again.
 const POLL: Duration = Duration::from_millis(500);
@@ -189,6 +190,7 @@ impl Courier {
         if !turns::disable(connection, turn, word, now).await? {
             return Ok(());
         }
+        metrics::disabled(word);
         tracing::warn!(webhook = %turn.id, reason = word, "a webhook is switched off; its owner is told");
         let host = url::Url::parse(&turn.url).ok().and_then(|url| Some(url.host_str()?.to_owned())).unwrap_or_default();
         let (webhook_id, owner) = (turn.id, turn.owner.clone());

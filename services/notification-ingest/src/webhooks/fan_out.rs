@@ -30,7 +30,9 @@ pub struct FanOut {
 
 impl Handler for FanOut {
     async fn handle(&self, message: &Message) -> Result<(), Failure> {
-        match Event::decode(&message.body).map_err(Failure::reject)? {
+        let event = Event::decode(&message.body).map_err(Failure::reject)?;
+        queue::about_event(&event);
+        match event {
             Event::TranscodeResult(result) => self.tell(&result).await,
             // The owner did that, and hears of this by a notice.
             Event::FileDeleted(_) | Event::WebhookDisabled(_) => Ok(()),

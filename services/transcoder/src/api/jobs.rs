@@ -15,6 +15,7 @@ use super::reply::{Fault, Listing, Named, Reply, accepted, parse, reply};
 use super::{Api, presets, supported};
 use crate::engine::{Coders, Encoding};
 use crate::message::request as call;
+use crate::metrics;
 use crate::progress;
 use crate::store::{self, Created, Hold};
 
@@ -79,6 +80,7 @@ pub async fn cancel(State(api): State<Api>, Named(id): Named) -> Reply {
                 api.store().outbox.put(&mut transaction, &call(&api.inner.jobs_queue, &id)).await?;
             }
             api.store().commit(transaction).await?;
+            metrics::ended(JobStatus::Canceled);
             return accepted();
         }
     }

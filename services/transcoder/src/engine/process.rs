@@ -12,6 +12,7 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use super::arrival::Arrival;
 use super::{Limits, Runner};
+use crate::metrics::Running;
 
 /// What is kept of a process's complaints: the end says why it stopped.
 const STDERR_TAIL: usize = 16 * 1024;
@@ -69,6 +70,7 @@ pub async fn follow<T: Default>(
         prepare(command, arguments, directory);
         command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
     })?;
+    let _running = Running::begin(if program == runner.tools.ffprobe { "ffprobe" } else { "ffmpeg" });
     let child = &mut contained.child;
     confine(child, &runner.limits);
     let (Some(stdout), stderr) = (child.stdout.take(), child.stderr.take()) else { bail!("a process without output") };

@@ -18,6 +18,8 @@ use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::metrics;
+
 const LOCK: &str = "lock";
 /// Held while a process looks for leftovers and makes its own lock, so that two starts do not meet half-way.
 const START: &str = "start.lock";
@@ -114,10 +116,12 @@ impl Scratch {
     fn judge(&self, number: u64, bytes: u64) -> Option<Full> {
         let mut uses = locked(&self.uses);
         uses.entry(number).or_default().bytes = bytes;
+        let all = all(&uses);
+        metrics::scratch(all);
         if bytes > self.most {
             return Some(Full::Alone);
         }
-        if uses.values().map(|one| one.bytes).sum::<u64>() <= self.most {
+        if all <= self.most {
             return None;
         }
         let watched: Vec<_> = uses.iter().rev().filter(|(_, one)| one.is_watched).collect();
@@ -154,8 +158,15 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        locked(&self.uses).remove(&self.number);
+        let mut uses = locked(&self.uses);
+        uses.remove(&self.number);
+        metrics::scratch(all(&uses));
     }
+}
+
+/// The bytes of all jobs, as far as they were measured.
+fn all(uses: &BTreeMap<u64, Use>) -> u64 {
+    uses.values().map(|one| one.bytes).sum()
 }
 
 /// A panic elsewhere leaves numbers that are still right.

@@ -89,6 +89,16 @@ pub async fn count_waiting(connection: &mut AnyConnection, pipeline_id: &str, mo
     row.try_get(0)
 }
 
+/// How many jobs of all pipelines are in a state, counted up to `most`.
+pub async fn count_in(connection: &mut AnyConnection, status: JobStatus, most: i64) -> Result<i64, sqlx::Error> {
+    let row = sqlx::query("SELECT COUNT(*) FROM (SELECT id FROM jobs WHERE status = $1 LIMIT $2) AS found")
+        .bind(status.as_str())
+        .bind(most)
+        .fetch_one(connection)
+        .await?;
+    row.try_get(0)
+}
+
 /// The oldest jobs of a pipeline that wait.
 pub async fn waiting(connection: &mut AnyConnection, pipeline_id: &str, most: i64) -> Result<Vec<String>, sqlx::Error> {
     let rows = sqlx::query("SELECT id FROM jobs WHERE pipeline_id = $1 AND status = 'Submitted' ORDER BY id LIMIT $2")

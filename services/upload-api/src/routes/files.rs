@@ -37,6 +37,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let values = path.map_err(|_| no_file())?.0;
         let id = values.iter().find(|(name, _)| name == "id").and_then(|(_, value)| value.parse().ok());
+        if let Some(id) = id {
+            tracing::Span::current().record("file_id", tracing::field::display(id));
+        }
         id.map(Self).ok_or_else(no_file)
     }
 }

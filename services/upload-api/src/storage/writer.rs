@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;
 
 use super::Storage;
+use crate::metrics::Held;
 
 const MIB: u64 = 1024 * 1024;
 /// Parts have this size unless more than [`MAX_PARTS`] of them would be needed.
@@ -30,6 +31,7 @@ pub struct Writer {
     part_bytes: usize,
     at_once: usize,
     buffer: BytesMut,
+    held: Held,
     size: u64,
     upload_id: Option<Arc<str>>,
     sent: i32,
@@ -47,6 +49,7 @@ impl Writer {
             part_bytes: part_bytes as usize,
             at_once: (BUFFERED / part_bytes).saturating_sub(1).max(1) as usize,
             buffer: BytesMut::with_capacity(part_bytes.min(at_most) as usize),
+            held: Held::default(),
             size: 0,
             upload_id: None,
             sent: 0,
@@ -68,6 +71,7 @@ impl Writer {
     /// Adds bytes; waits while as many parts are on their way as may be.
     pub async fn write(&mut self, mut chunk: Bytes) -> anyhow::Result<()> {
         self.size += chunk.len() as u64;
+        self.held.add(chunk.len() as u64);
         while !chunk.is_empty() {
             // A full part is sent only when more follows: a file of just one part needs no upload in parts.
             if self.buffer.len() == self.part_bytes {
@@ -109,7 +113,11 @@ impl Writer {
         }
         self.sent += 1;
         let (storage, key, number) = (self.storage.clone(), self.key.clone(), self.sent);
-        self.sending.spawn(async move { storage.part(&key, &upload_id, number, part).await });
+        let held = self.held.split(part.len() as u64);
+        self.sending.spawn(async move {
+            let _held = held;
+            storage.part(&key, &upload_id, number, part).await
+        });
         Ok(())
     }
 
