@@ -8,5 +8,6 @@ mod crash;
 mod issuer;
 mod journey;
 mod large;
+mod observability;
 mod up;
 mod webhooks;
