@@ -28,6 +28,15 @@ impl Api {
         Self { base: base.to_owned(), ..self.clone() }
     }
 
+    /// The same API with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Uploads as a browser's form does; gives back the file.
     pub async fn upload_form(&self, path: &Path) -> Value {
         let form = Form::new().file("file", path).await.unwrap();

@@ -8,6 +8,7 @@ mod crash;
 mod issuer;
 mod journey;
 mod large;
+mod logs;
 mod observability;
 mod up;
 mod webhooks;

@@ -25,6 +25,11 @@ impl Up {
 
     /// The same, with further settings in its environment.
     pub fn start_with(data: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::start_logging(data, settings, Stdio::inherit())
+    }
+
+    /// The same, with its log somewhere else.
+    pub fn start_logging(data: &Path, settings: &[(&str, &str)], log: impl Into<Stdio>) -> Self {
         let mut child = Command::new(binaries::path("segue"))
             .args(["up", "--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
@@ -33,6 +38,7 @@ impl Up {
             .env("http_proxy", "http://127.0.0.1:9")
             .envs(settings.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("segue runs");
         let output = BufReader::new(child.stdout.take().expect("its output"));
