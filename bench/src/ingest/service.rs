@@ -31,8 +31,9 @@ impl Service {
     pub async fn start(directory: &Path, sns: &FakeSns) -> anyhow::Result<Self> {
         let cloud = Cloud::local(&directory.join("cloud"))?;
         let sqs = cloud.sqs();
-        let names = ["transcoder-events", "transcoder-events-dlq"].map(|name| format!("segue-{name}"));
-        try_join_all(names.into_iter().map(|name| sqs.create_queue().queue_name(name).send())).await?;
+        let names = ["transcoder-events", "results-webhooks"].map(|name| format!("segue-{name}"));
+        let names = names.iter().flat_map(|name| [name.clone(), format!("{name}-dlq")]);
+        try_join_all(names.map(|name| sqs.create_queue().queue_name(name).send())).await?;
         let topics = aws_sdk_sns::Client::new(&cloud.config());
         topics.create_topic().name("segue-results").send().await?;
         let keys = directory.join("jwks.json");
