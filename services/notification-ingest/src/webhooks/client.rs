@@ -2,20 +2,21 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use common::{DeliveryId, Timestamp};
 use reqwest::{
-    Client, ClientBuilder, Response,
+    Client, ClientBuilder, Response, StatusCode,
     dns::Resolve,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
 
 use super::{
     config::WebhookArgs,
     resolver::{PublicOnly, System},
+    retry::later,
     secret::Secret,
     target::{PrivateHost, Refused, Target},
 };
@@ -66,6 +67,8 @@ pub struct Attempt {
     pub response: Option<String>,
     /// Why there was none.
     pub error: Option<String>,
+    /// Before when the target does not want to be asked again.
+    pub not_before: Option<Timestamp>,
 }
 
 impl Poster {
@@ -107,12 +110,13 @@ impl Poster {
             Err(error) => (None, Some(error.chars().take(MAX_ERROR).collect())),
         };
         let status = answer.as_ref().map(|response| response.status().as_u16());
+        let not_before = answer.as_ref().and_then(|response| not_before(response, Timestamp::now()));
         let latency = start.elapsed();
         let response = match answer {
             Some(response) => Some(excerpt(response, self.timeout.saturating_sub(latency)).await),
             None => None,
         };
-        let attempt = Attempt { at, latency, status, response, error };
+        let attempt = Attempt { at, latency, status, response, error, not_before };
         metrics::attempted(&attempt);
         attempt
     }
@@ -150,6 +154,19 @@ fn headers(post: &Post<'_>, at: Timestamp) -> anyhow::Result<HeaderMap> {
         (name("webhook-timestamp"), HeaderValue::from(seconds)),
         (name("webhook-signature"), HeaderValue::try_from(signatures.join(" "))?),
     ]))
+}
+
+/// The `Retry-After` of who is too busy: seconds or a date (RFC 9110, section 10.2.3). One that is neither says nothing.
+fn not_before(response: &Response, now: Timestamp) -> Option<Timestamp> {
+    if !matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    if let Ok(seconds) = value.parse() {
+        return Some(later(now, Duration::from_secs(seconds)));
+    }
+    let since_1970 = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(later(Timestamp::from_millis(0), since_1970))
 }
 
 /// What the answer begins with. A body that stalls or never ends takes no more than the bounds.

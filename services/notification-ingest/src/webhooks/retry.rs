@@ -28,14 +28,15 @@ pub enum Next {
     GiveUp,
 }
 
-/// After the attempt number `round`, counted from 1, that failed `now`. The last attempt falls on `give_up_at`.
+/// After the attempt number `round`, counted from 1, that failed `now`, and whose target wants no other one `not_before`
+/// then. The last attempt falls on `give_up_at`, whatever the target wants.
 #[must_use]
-pub fn next(round: i64, now: Timestamp, give_up_at: Timestamp) -> Next {
+pub fn next(round: i64, now: Timestamp, not_before: Option<Timestamp>, give_up_at: Timestamp) -> Next {
     if now >= give_up_at {
         return Next::GiveUp;
     }
-    let due = now.as_millis() + delay(round).as_millis() as i64;
-    Next::At(Timestamp::from_millis(due.min(give_up_at.as_millis())))
+    let due = later(now, delay(round));
+    Next::At(not_before.map_or(due, |asked| due.max(asked)).min(give_up_at))
 }
 
 fn delay(round: i64) -> Duration {
@@ -62,7 +63,7 @@ mod tests {
     fn attempts() -> Vec<i64> {
         let give_up_at = later(START, DAY);
         let (mut now, mut all) = (START, vec![0]);
-        while let Next::At(due) = next(all.len() as i64, now, give_up_at) {
+        while let Next::At(due) = next(all.len() as i64, now, None, give_up_at) {
             now = due;
             all.push(due.as_millis() - START.as_millis());
             assert!(all.len() < 100, "it never ends");
@@ -94,7 +95,23 @@ mod tests {
     #[test]
     fn a_long_pause_of_ours_takes_no_attempt_away() {
         let give_up_at = later(START, DAY);
-        assert_eq!(next(1, later(give_up_at, DAY), give_up_at), Next::GiveUp, "the attempt after the pause was made");
-        assert!(matches!(next(i64::MAX, START, give_up_at), Next::At(_)));
+        assert_eq!(
+            next(1, later(give_up_at, DAY), None, give_up_at),
+            Next::GiveUp,
+            "the attempt after the pause was made"
+        );
+        assert!(matches!(next(i64::MAX, START, None, give_up_at), Next::At(_)));
+    }
+
+    #[test]
+    fn a_target_may_put_an_attempt_off_but_not_bring_it_forward_or_beyond_the_end() {
+        let (give_up_at, hour) = (later(START, DAY), Duration::from_secs(3600));
+        let at = |asked| match next(1, START, Some(asked), give_up_at) {
+            Next::At(due) => due,
+            Next::GiveUp => panic!("it gave up"),
+        };
+        assert_eq!(at(later(START, hour)), later(START, hour));
+        assert_eq!(at(later(START, DAY * 9)), give_up_at);
+        assert!(at(START) > START, "the delay of its own still counts");
     }
 }

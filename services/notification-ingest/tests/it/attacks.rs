@@ -217,6 +217,10 @@ impl Attacks<'_> {
         let endless = tokio_stream::iter(std::iter::repeat_with(|| Ok::<_, std::io::Error>("x".repeat(4096))));
         let request = self.rig.post(TOPIC, Body::wrap_stream(endless));
         self.add("endless", request, StatusCode::PAYLOAD_TOO_LARGE, "");
+        // Refused by the length alone: nothing of the body ever comes.
+        let announced = tokio_stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let request = self.rig.post(TOPIC, Body::wrap_stream(announced)).header("content-length", 256 * 1024 + 1);
+        self.add("announced too long", request, StatusCode::PAYLOAD_TOO_LARGE, "");
         let silent = tokio_stream::pending::<Result<Vec<u8>, std::io::Error>>();
         let request = self.rig.post(TOPIC, Body::wrap_stream(silent));
         self.add("slow", request, StatusCode::REQUEST_TIMEOUT, "");

@@ -53,6 +53,21 @@ async fn duplicates_and_late_events_change_nothing() {
     }
 }
 
+/// The tables know a message that the process does not remember.
+#[tokio::test]
+async fn a_message_that_another_process_stored_changes_nothing() {
+    for database in databases().await {
+        let mut rig = Rig::start(database).await;
+        let job = Job::new();
+        let message = rig.signer.sign(job.message("COMPLETED"), 2);
+        assert_eq!(rig.deliver(&message).await, StatusCode::OK);
+        rig.elsewhere().await;
+        assert_eq!(rig.deliver(&message).await, StatusCode::OK);
+        assert_eq!(rig.outcomes(&job).await, ["published"], "what was noted of the first one stands");
+        assert_eq!(rig.results().await.len(), 1);
+    }
+}
+
 /// A subscription with raw delivery leaves the envelope off.
 #[tokio::test]
 async fn bare_events_from_the_queue_are_taken_and_progress_is_told_as_it_grows() {

@@ -25,7 +25,7 @@ pub struct Rig {
     pub client: Client,
     url: String,
     rows: Database,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// A job of ours.
@@ -83,16 +83,21 @@ impl Rig {
 
     async fn build(database: TestDatabase, change: impl FnOnce(&mut Config, &World)) -> Self {
         let (world, signer, issuer) = (World::start().await, Signer::start().await, Issuer::new());
-        let mut config = Config::new(database.args(), issuer.auth_args());
-        config.sns_local_endpoint = Some(signer.endpoint().parse().unwrap());
-        config.operators.operators = vec![OPERATOR.parse().unwrap()];
+        let mut config = config(&database, &signer, &issuer);
         change(&mut config, &world);
         let routes = notification_ingest::start(config, world.platform()).await.unwrap();
         let base = world.serve(routes).await;
         let migrations = sqlx::migrate!("./migrations");
         let rows = Database::connect(&database.args(), "notification_ingest", &migrations).await.unwrap();
         let url = format!("{base}/v1/notifications/sns");
-        Self { world, signer, issuer, client: Client::new(), url, rows, _database: database }
+        Self { world, signer, issuer, client: Client::new(), url, rows, database }
+    }
+
+    /// Posts go from now on to another process on the same tables, which remembers nothing of them but what these hold.
+    pub async fn elsewhere(&mut self) {
+        let config = config(&self.database, &self.signer, &self.issuer);
+        let routes = notification_ingest::start(config, self.world.platform()).await.unwrap();
+        self.url = format!("{}/v1/notifications/sns", self.world.serve(routes).await);
     }
 
     /// A post as SNS makes it, with a text of the caller's.
@@ -206,4 +211,11 @@ impl Rig {
         let query = sqlx::query_scalar("SELECT outcome FROM events WHERE job_id = $1 ORDER BY received_at, outcome");
         query.bind(job.id.as_str()).fetch_all(self.rows.pool()).await.unwrap()
     }
+}
+
+fn config(database: &TestDatabase, signer: &Signer, issuer: &Issuer) -> Config {
+    let mut config = Config::new(database.args(), issuer.auth_args());
+    config.sns_local_endpoint = Some(signer.endpoint().parse().unwrap());
+    config.operators.operators = vec![OPERATOR.parse().unwrap()];
+    config
 }

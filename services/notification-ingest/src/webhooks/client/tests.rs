@@ -142,3 +142,31 @@ async fn an_answer_is_kept_up_to_a_bound_and_waited_for_up_to_a_bound() {
     assert_eq!((silent.status, silent.succeeded()), (None, false));
     assert!(silent.latency >= Duration::from_secs(1) && start.elapsed() < Duration::from_secs(10), "{silent:?}");
 }
+
+#[tokio::test]
+async fn a_target_that_is_too_busy_says_when_it_is_not() {
+    let (date, far) = ("Fri, 01 Jan 2100 00:00:00 GMT", Timestamp::from_millis(4_102_444_800_000));
+    let answers = Router::new().fallback(|request: Request| async move {
+        let (status, value) = request.uri().path().trim_matches('/').split_once('/').unwrap();
+        let value = value.replace("date", "Fri, 01 Jan 2100 00:00:00 GMT");
+        (reqwest::StatusCode::from_bytes(status.as_bytes()).unwrap(), [("retry-after", value)]).into_response()
+    });
+    assert_eq!(httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(far.as_millis() as u64)), date);
+    let port = serve(answers).await;
+    let poster = poster("127.0.0.1", &[&[]]);
+    let asked = async |path: &str| {
+        let attempt = post(&poster, &format!("http://127.0.0.1:{port}/{path}")).await;
+        attempt.not_before.map(|then| (then.as_millis() - attempt.at.as_millis()) / 1000)
+    };
+    for status in ["429", "503"] {
+        assert!((3600..3700).contains(&asked(&format!("{status}/3600")).await.unwrap()), "{status}");
+        assert!(asked(&format!("{status}/date")).await.unwrap() > 1_000_000_000, "{status}");
+        assert!(asked(&format!("{status}/18446744073709551615")).await.is_some(), "however far away");
+        for nonsense in ["-1", "soon", "1.5", "18446744073709551616"] {
+            assert_eq!(asked(&format!("{status}/{nonsense}")).await, None, "{status} {nonsense}");
+        }
+    }
+    for status in ["200", "400", "500"] {
+        assert_eq!(asked(&format!("{status}/3600")).await, None, "{status}");
+    }
+}

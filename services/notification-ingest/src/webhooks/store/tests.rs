@@ -38,7 +38,8 @@ fn user(name: &str) -> UserId {
 
 fn attempt(status: Option<u16>, at: Timestamp) -> Attempt {
     let error = status.is_none().then(|| "nobody there".to_owned());
-    Attempt { at, latency: Duration::from_millis(7), status, response: status.map(|_| "ok".to_owned()), error }
+    let response = status.map(|_| "ok".to_owned());
+    Attempt { at, latency: Duration::from_millis(7), status, response, error, not_before: None }
 }
 
 impl World {

@@ -189,7 +189,7 @@ pub async fn record(
     let (state, due_at) = if attempt.succeeded() {
         ("delivered", None)
     } else {
-        match next(due.round + 1, now, give_up_at) {
+        match next(due.round + 1, now, attempt.not_before, give_up_at) {
             // Who is gone is not asked again.
             Next::At(at) if !attempt.is_gone() => ("pending", Some(at)),
             Next::At(_) | Next::GiveUp => ("failed", None),

@@ -5,7 +5,11 @@ use std::sync::{
     atomic::{AtomicU16, AtomicUsize, Ordering},
 };
 
-use axum::{Router, extract::Request};
+use axum::{
+    Router,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::StatusCode;
 use testing::eventually;
@@ -33,6 +37,9 @@ pub struct Post {
     pub signatures: Vec<String>,
     pub body: String,
 }
+
+/// What it asks for when it answers that it is too busy, in seconds.
+pub const RETRY_AFTER: i64 = 3600;
 
 /// A status that stands for no answer at all.
 pub const SILENCE: u16 = 0;
@@ -73,7 +80,7 @@ impl Receiver {
 }
 
 impl Inner {
-    async fn take(&self, request: Request) -> (StatusCode, &'static str) {
+    async fn take(&self, request: Request) -> Response {
         let _under_way = UnderWay::begin(self);
         let (parts, body) = request.into_parts();
         let header = |name: &str| parts.headers[name].to_str().unwrap().to_owned();
@@ -88,7 +95,11 @@ impl Inner {
         if status == SILENCE {
             std::future::pending::<()>().await;
         }
-        (StatusCode::from_u16(status).unwrap(), "thanks")
+        let mut answer = (StatusCode::from_u16(status).unwrap(), "thanks").into_response();
+        if status == 429 {
+            answer.headers_mut().insert("retry-after", RETRY_AFTER.into());
+        }
+        answer
     }
 }
 

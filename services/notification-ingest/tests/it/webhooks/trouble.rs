@@ -1,11 +1,15 @@
 //! Targets that are slow, gone or broken.
 
-use common::{FileState, WebhookDisabled, event::DisabledReason, names};
+use common::{FileState, Timestamp, WebhookDisabled, event::DisabledReason, names};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testing::{TestDatabase, databases};
 
-use super::{Receiver, ask, delivery, get, path, publish, receiver::SILENCE, result, rig, subscribe};
+use super::{
+    Receiver, ask, delivery, get, path, publish,
+    receiver::{RETRY_AFTER, SILENCE},
+    result, rig, subscribe,
+};
 use crate::rig::Rig;
 
 /// What messages-api is told of a webhook that was switched off.
@@ -67,6 +71,27 @@ async fn a_target_that_fails_for_days_is_switched_off_and_its_owner_told() {
         publish(&rig, &result("bob", FileState::Complete).encode()).await;
         bobs.wait(1).await;
         assert_eq!(receiver.posts().len(), posts, "nothing more is posted to it");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_asks_for_time_is_given_it() {
+    for database in databases().await {
+        let rig = rig(database, |_| ()).await;
+        let receiver = Receiver::start(429).await;
+        let hook = subscribe(&rig, "alice", &receiver).await;
+        publish(&rig, &result("alice", FileState::Complete).encode()).await;
+        receiver.wait(1).await;
+        let newest = format!("{}/deliveries", path(&hook));
+        let tried = testing::eventually(crate::rig::PATIENCE, || async {
+            let newest = get(&rig, "alice", &newest).await["items"][0].clone();
+            (newest["attempts"] == 1).then_some(newest)
+        })
+        .await;
+        let next: Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
+        let last: Timestamp = serde_json::from_value(tried["last_attempt"]["at"].clone()).unwrap();
+        let pause = (next.as_millis() - last.as_millis()) / 1000;
+        assert!((RETRY_AFTER..RETRY_AFTER + 60).contains(&pause), "its own delay would be five seconds: {tried}");
     }
 }
 
