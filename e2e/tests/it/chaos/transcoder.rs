@@ -2,7 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use aws_sdk_sns::{Client, types::PublishBatchRequestEntry};
@@ -15,6 +19,9 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc};
 
+/// Within this time the events of a job come in any order, and among those of other jobs.
+const DISORDER_MS: u64 = 3_000;
+
 /// A running one.
 pub struct Transcoder {
     url: String,
@@ -25,6 +32,9 @@ pub struct Transcoder {
 #[derive(Clone)]
 struct Jobs {
     by_token: Arc<Mutex<HashMap<String, String>>>,
+    repeated: Arc<AtomicUsize>,
+    /// Events that are still to be published.
+    waiting: Arc<AtomicUsize>,
     events: mpsc::UnboundedSender<Value>,
 }
 
@@ -32,7 +42,7 @@ impl Transcoder {
     /// Listens on a free port and publishes on `topic`.
     pub async fn start(sns: Client, topic: &'static str) -> Self {
         let (events, queue) = mpsc::unbounded_channel();
-        let state = Jobs { by_token: Arc::default(), events };
+        let state = Jobs { by_token: Arc::default(), repeated: Arc::default(), waiting: Arc::default(), events };
         let router = Router::new()
             .route("/2012-09-25/pipelines", get(pipelines))
             .route("/2012-09-25/jobs", post(create))
@@ -41,7 +51,7 @@ impl Transcoder {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        tokio::spawn(publish(sns, topic, queue));
+        tokio::spawn(publish(sns, topic, queue, state.waiting.clone()));
         Self { url, state }
     }
 
@@ -52,6 +62,16 @@ impl Transcoder {
     /// How many jobs were made.
     pub fn jobs(&self) -> usize {
         self.state.by_token.lock().unwrap().len()
+    }
+
+    /// Whether all events of the jobs are published.
+    pub fn is_idle(&self) -> bool {
+        self.state.waiting.load(Ordering::SeqCst) == 0
+    }
+
+    /// How many events were published a second time, under another message id.
+    pub fn repeated(&self) -> usize {
+        self.state.repeated.load(Ordering::Relaxed)
     }
 }
 
@@ -71,25 +91,30 @@ async fn create(State(jobs): State<Jobs>, headers: HeaderMap, body: String) -> (
     let number = known.len();
     let id = known.entry(token).or_insert_with(|| {
         let id = format!("1700000000000-{number:06x}");
-        for state in states(number) {
-            jobs.events.send(event(&id, state, &request)).unwrap();
-        }
+        jobs.tell(&id, &request);
         id
     });
     (StatusCode::CREATED, Json(json!({ "Job": { "Id": id } })))
 }
 
-/// In some order, and some twice.
-fn states(number: usize) -> Vec<&'static str> {
-    let mut states = vec!["PROGRESSING", "COMPLETED"];
-    if number.is_multiple_of(3) {
-        states.push("COMPLETED");
+impl Jobs {
+    /// Each event once or twice, each at a moment of its own.
+    fn tell(&self, id: &str, request: &Value) {
+        for state in ["PROGRESSING", "COMPLETED"] {
+            let times = if fastrand::u8(..3) == 0 { 2 } else { 1 };
+            self.repeated.fetch_add(times - 1, Ordering::Relaxed);
+            self.waiting.fetch_add(times, Ordering::SeqCst);
+            for _ in 0..times {
+                let (event, events) = (event(id, state, request), self.events.clone());
+                let pause = Duration::from_millis(fastrand::u64(..DISORDER_MS));
+                tokio::spawn(async move {
+                    tokio::time::sleep(pause).await;
+                    // Nobody listens any more when the test is over.
+                    let _ = events.send(event);
+                });
+            }
+        }
     }
-    if number.is_multiple_of(4) {
-        states.push("PROGRESSING");
-    }
-    states.rotate_left(number % 2);
-    states
 }
 
 fn event(id: &str, state: &str, request: &Value) -> Value {
@@ -100,15 +125,17 @@ fn event(id: &str, state: &str, request: &Value) -> Value {
     })
 }
 
-/// Ten at a time, the last of them first.
-async fn publish(sns: Client, topic: &str, mut queue: mpsc::UnboundedReceiver<Value>) {
+/// As many at a time as one call takes.
+async fn publish(sns: Client, topic: &str, mut queue: mpsc::UnboundedReceiver<Value>, waiting: Arc<AtomicUsize>) {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, 10).await > 0 {
-        let entries = batch.drain(..).rev().enumerate().map(|(index, event)| {
+        let count = batch.len();
+        let entries = batch.drain(..).enumerate().map(|(index, event)| {
             let entry = PublishBatchRequestEntry::builder().id(index.to_string());
             entry.message(event.to_string()).build().unwrap()
         });
         let request = sns.publish_batch().topic_arn(topic).set_publish_batch_request_entries(Some(entries.collect()));
         assert!(request.send().await.unwrap().failed().is_empty());
+        waiting.fetch_sub(count, Ordering::SeqCst);
     }
 }
